@@ -1,0 +1,23 @@
+// Compiles the project and makes its commands runnable as `npx NAME` from a fresh checkout.
+// npm links the bins of dependencies only, not those of the package itself, so this does it.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
+
+const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const binFolder = join(root, 'node_modules', '.bin');
+mkdirSync(binFolder, { recursive: true });
+for (const [name, target] of Object.entries(bin)) {
+  const program = join(root, target);
+  chmodSync(program, 0o755);
+  const link = join(binFolder, name);
+  rmSync(link, { force: true });
+  symlinkSync(relative(binFolder, program), link);
+}
