@@ -13,6 +13,8 @@ export interface ByteSink {
   readonly size: number;
   /** Writes all of `bytes` at `offset`. The bytes are taken over at once: the caller may reuse the buffer. */
   write(bytes: Uint8Array, offset: number): void;
+  /** Hands everything written so far to the operating system. Throws a DiagnosticError when that fails. */
+  flush(): void;
 }
 
 /**
@@ -82,7 +84,8 @@ export class SparseFile implements ByteSink {
     if (offset !== this.start + this.filled || this.filled + bytes.length > this.buffer.length) {
       this.flush();
       this.start = offset;
-      if (bytes.length > this.buffer.length) {
+      if (bytes.length * 2 > this.buffer.length) {
+        // Large pieces go straight through: gathering them would only copy them once more.
         this.writeOut(bytes, offset);
         this.start = offset + bytes.length;
         return;
@@ -92,7 +95,6 @@ export class SparseFile implements ByteSink {
     this.filled += bytes.length;
   }
 
-  /** Hands everything written so far to the operating system. */
   flush(): void {
     if (this.filled === 0) return;
     this.writeOut(this.buffer.subarray(0, this.filled), this.start);
@@ -179,5 +181,9 @@ export class WindowSink implements ByteSink {
     if (offset < 0 || offset + bytes.length > this.size)
       throw new RangeError(`write outside the window of ${this.name}`);
     this.parent.write(bytes, this.start + offset);
+  }
+
+  flush(): void {
+    this.parent.flush();
   }
 }

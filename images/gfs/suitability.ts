@@ -1,0 +1,53 @@
+import { textFromByteString } from '../bytes/byte-string.js';
+import { imageError } from '../diagnostic.js';
+import type { TreeNode } from '../tree/node.js';
+import type { Tree } from '../tree/tree.js';
+import { heightFor } from './block-tree.js';
+import type { GfsImage } from './image.js';
+
+/** Something of a Tree that the filesystem can't hold and that is left out. */
+export interface Excluded {
+  readonly path: string;
+  readonly what: string;
+}
+
+/**
+ * What of a Tree will be left out: extended attributes, which the period's OpenGFS stores in a form nobody could
+ * give us. Throws a DiagnosticError for what can't be left out: a symbolic link or a file that is too long.
+ */
+export function excludedFrom(image: GfsImage, tree: Tree): Excluded[] {
+  const excluded: Excluded[] = [];
+  const seen = new Set<TreeNode>();
+  for (const { path, node } of tree.entries()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    const fault = faultOfNode(image, node);
+    if (fault !== undefined) {
+      throw imageError(
+        { file: image.name, path: textFromByteString(path) },
+        fault,
+        'Larger blocks (mkfs_gfs -b) hold more.',
+      );
+    }
+    for (const name of node.xattrs?.keys() ?? []) {
+      excluded.push({ path, what: `extended attribute ${textFromByteString(name)}` });
+    }
+  }
+  return excluded;
+}
+
+function faultOfNode(image: GfsImage, node: TreeNode): string | undefined {
+  const { geometry } = image;
+  if (node.type === 'symlink' && node.target.length >= geometry.stuffedBytes) {
+    return `a symbolic link of ${node.target.length} bytes does not fit behind its dinode (at most ${geometry.stuffedBytes - 1})`;
+  }
+  if (node.type === 'file' && heightFor(geometry, node.size, false) === undefined) {
+    return `a file of ${node.size} bytes is too large for blocks of ${geometry.blockSize} bytes`;
+  }
+  if (node.type === 'file' || node.type === 'symlink') return undefined;
+  if (node.type === 'block' || node.type === 'character') {
+    if (node.major > 0xffffffff || node.minor > 0xffffffff)
+      return `device number ${node.major},${node.minor} is too large`;
+  }
+  return undefined;
+}
