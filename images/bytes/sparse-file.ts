@@ -31,6 +31,8 @@ export class SparseFile implements ByteSink {
   private readonly buffer: Buffer;
   private start = 0;
   private filled = 0;
+  /** One bit for each piece of a fresh file that is no hole any more: zeros over data must be written. */
+  private readonly written: Uint8Array;
 
   private constructor(name: string, descriptor: number, size: number, fresh: boolean, bufferSize: number) {
     this.name = name;
@@ -38,6 +40,7 @@ export class SparseFile implements ByteSink {
     this.size = size;
     this.fresh = fresh;
     this.buffer = Buffer.allocUnsafe(bufferSize);
+    this.written = new Uint8Array(fresh ? Math.ceil(size / HOLE_BYTES / 8) : 0);
   }
 
   /** Makes a new file of `size` bytes, all of it a hole. Throws a DiagnosticError when `path` exists. */
@@ -135,13 +138,13 @@ export class SparseFile implements ByteSink {
       this.writeAll(bytes, offset);
       return;
     }
-    // Runs of non-zero pieces are written, zero pieces stay holes.
+    // Runs of pieces with data are written, pieces of zeros stay holes.
     let runStart = -1;
     let position = 0;
     while (position < bytes.length) {
       const boundary = HOLE_BYTES - ((offset + position) % HOLE_BYTES);
       const end = Math.min(bytes.length, position + boundary);
-      if (isZero(bytes.subarray(position, end))) {
+      if (this.staysHole(bytes.subarray(position, end), offset + position)) {
         if (runStart >= 0) this.writeAll(bytes.subarray(runStart, position), offset + runStart);
         runStart = -1;
       } else if (runStart < 0) {
@@ -150,6 +153,15 @@ export class SparseFile implements ByteSink {
       position = end;
     }
     if (runStart >= 0) this.writeAll(bytes.subarray(runStart), offset + runStart);
+  }
+
+  /** Whether a piece need not be written; if it must be, it is no hole from now on. */
+  private staysHole(piece: Uint8Array, offset: number): boolean {
+    const index = Math.floor(offset / HOLE_BYTES);
+    const bit = 1 << (index & 7);
+    if ((this.written[index >>> 3]! & bit) === 0 && isZero(piece)) return true;
+    this.written[index >>> 3]! |= bit;
+    return false;
   }
 
   private writeAll(bytes: Uint8Array, offset: number): void {

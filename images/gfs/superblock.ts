@@ -103,12 +103,23 @@ const GFS2_FILESYSTEM_FORMAT_MIN = 1800;
 
 /** Whether the device holds OpenGFS of any format number. */
 export function isOpenGfs(source: ByteSource): boolean {
-  if (source.size < SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES) return false;
+  const format = filesystemFormatOf(source);
+  return format !== undefined && format < GFS2_FILESYSTEM_FORMAT_MIN;
+}
+
+/** Whether the device holds GFS2. */
+export function isGfs2(source: ByteSource): boolean {
+  const format = filesystemFormatOf(source);
+  return format !== undefined && format >= GFS2_FILESYSTEM_FORMAT_MIN;
+}
+
+/** The format number in a superblock of the GFS line, or undefined when there is none. */
+function filesystemFormatOf(source: ByteSource): number | undefined {
+  if (source.size < SUPERBLOCK_OFFSET + SUPERBLOCK_BYTES) return undefined;
   const bytes = readBytes(source, SUPERBLOCK_OFFSET, SUPERBLOCK_BYTES);
-  return (
-    faultOfHeader(bytes, 'superblock') === undefined &&
-    decodeSuperblock(bytes).filesystemFormat < GFS2_FILESYSTEM_FORMAT_MIN
-  );
+  return faultOfHeader(bytes, 'superblock') === undefined
+    ? decodeSuperblock(bytes).filesystemFormat
+    : undefined;
 }
 
 /**

@@ -44,9 +44,15 @@ export interface DeviceNode extends Attributes {
   readonly minor: number;
 }
 
-export interface SpecialNode extends Attributes {
-  readonly type: 'fifo' | 'socket';
+export interface FifoNode extends Attributes {
+  readonly type: 'fifo';
 }
+
+export interface SocketNode extends Attributes {
+  readonly type: 'socket';
+}
+
+export type SpecialNode = FifoNode | SocketNode;
 
 export type LeafNode = FileNode | SymlinkNode | DeviceNode | SpecialNode;
 export type TreeNode = LeafNode | DirectoryNode;

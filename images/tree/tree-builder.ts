@@ -21,7 +21,7 @@ export const IMPLIED_DIRECTORY: Attributes = {
  */
 export class TreeBuilder {
   private root: MutableDirectory;
-  private fidelity: Fidelity;
+  private readonly fidelity: Fidelity;
 
   constructor(attributes: Attributes = IMPLIED_DIRECTORY, fidelity: Fidelity = FULL_FIDELITY) {
     this.root = { ...attributesOf(attributes), type: 'directory', entries: new Map() };
@@ -111,8 +111,8 @@ export class TreeBuilder {
   }
 
   /** The Tree. The builder must not be used after this. */
-  build(): Tree {
-    return new Tree(this.root, this.fidelity);
+  build(fidelity: Fidelity = this.fidelity): Tree {
+    return new Tree(this.root, fidelity);
   }
 
   private parentOf(names: readonly ByteString[]): MutableDirectory {

@@ -1,0 +1,73 @@
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { readableHostError } from './host-error.js';
+import { isZero } from './zeros.js';
+
+const HOLE_BYTES = 4096;
+
+/** A new file that grows as it is written from front to back; pieces of zeros become holes. */
+export class SparseStream {
+  private descriptor: number;
+  private position = 0;
+
+  /** Makes `path`, which must not exist. `name` is what messages call it. */
+  constructor(
+    path: string,
+    private readonly name: string = path,
+  ) {
+    try {
+      this.descriptor = openSync(path, 'wx', 0o600);
+    } catch (cause) {
+      throw readableHostError(cause, name);
+    }
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.position;
+  }
+
+  append(bytes: Uint8Array): void {
+    let runStart = 0;
+    let offset = 0;
+    while (offset < bytes.length) {
+      const end = Math.min(bytes.length, offset + HOLE_BYTES - ((this.position + offset) % HOLE_BYTES));
+      if (isZero(bytes.subarray(offset, end))) {
+        this.write(bytes.subarray(runStart, offset), this.position + runStart);
+        runStart = end;
+      }
+      offset = end;
+    }
+    this.write(bytes.subarray(runStart), this.position + runStart);
+    this.position += bytes.length;
+  }
+
+  /** Sets the final length, which ends in a hole if zeros came last, and closes. */
+  close(): void {
+    if (this.descriptor < 0) return;
+    try {
+      ftruncateSync(this.descriptor, this.position);
+    } catch (cause) {
+      throw readableHostError(cause, this.name);
+    } finally {
+      this.abandon();
+    }
+  }
+
+  /** Closes as it is. */
+  abandon(): void {
+    if (this.descriptor < 0) return;
+    closeSync(this.descriptor);
+    this.descriptor = -1;
+  }
+
+  private write(bytes: Uint8Array, offset: number): void {
+    let done = 0;
+    while (done < bytes.length) {
+      try {
+        done += writeSync(this.descriptor, bytes, done, bytes.length - done, offset + done);
+      } catch (cause) {
+        throw readableHostError(cause, this.name);
+      }
+    }
+  }
+}

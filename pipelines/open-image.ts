@@ -1,0 +1,144 @@
+import { statSync } from 'node:fs';
+import { type ByteSource, FileSource } from '../images/bytes/byte-source.js';
+import { readableHostError } from '../images/bytes/host-error.js';
+import type { Pace } from '../images/bytes/pace.js';
+import { isCpio, treeOfCpio } from '../images/cpio/reader.js';
+import { imageError, usageError } from '../images/diagnostic.js';
+import { isExt2, openExt2 } from '../images/ext2/reader.js';
+import { OpenGfsFilesystem } from '../images/gfs/reader.js';
+import { isGfs2, isOpenGfs } from '../images/gfs/superblock.js';
+import { hasPoolLabel, openPool } from '../images/pool/pool.js';
+import { isTar, treeOfTar } from '../images/tar/reader.js';
+import type { Filesystem } from '../images/tree/filesystem.js';
+import { treeOfDirectory } from '../images/tree/from-directory.js';
+import { treeOfFilesystem } from '../images/tree/from-filesystem.js';
+import type { Tree } from '../images/tree/tree.js';
+import { TreeFilesystem } from '../images/tree/tree-filesystem.js';
+import { openPossiblyCompressed } from './decompress.js';
+
+/** What lies on a device or in a file, told by its first bytes. */
+export type ContentKind = 'opengfs' | 'gfs2' | 'ext' | 'tar' | 'cpio' | 'unknown';
+
+/** Tells what a source holds. A pool label is not content: look behind it first. */
+export function detectKind(source: ByteSource): ContentKind {
+  if (isOpenGfs(source)) return 'opengfs';
+  if (isGfs2(source)) return 'gfs2';
+  if (isExt2(source)) return 'ext';
+  if (isCpio(source)) return 'cpio';
+  if (isTar(source)) return 'tar';
+  return 'unknown';
+}
+
+export interface OpenOptions {
+  readonly pace: Pace;
+  readonly signal?: AbortSignal;
+  /** Further devices of the same pool. */
+  readonly poolDevices?: readonly string[];
+}
+
+/** The bytes of an image, behind compression and pool labels. */
+export interface OpenDevice {
+  readonly source: ByteSource;
+  /** Whether a pool label stood before it. */
+  readonly pooled: boolean;
+  close(): void;
+}
+
+/** Opens an image's device: decompressed where it is compressed, the pool's address space where it has a label. */
+export async function openDevice(path: string, options: OpenOptions): Promise<OpenDevice> {
+  const opened: { close(): void }[] = [];
+  const close = (): void => {
+    for (const each of opened) each.close();
+  };
+  try {
+    const sources: ByteSource[] = [];
+    for (const name of [path, ...(options.poolDevices ?? [])]) {
+      const signal = options.signal === undefined ? {} : { signal: options.signal };
+      const image = await openPossiblyCompressed(name, signal);
+      opened.push(image);
+      sources.push(image.source);
+    }
+    const [first] = sources;
+    if (first === undefined) throw usageError('no image given');
+    if (hasPoolLabel(first)) return { source: openPool(sources), pooled: true, close };
+    if (sources.length > 1) throw usageError(`${path} has no pool label, so no further devices belong to it`);
+    return { source: first, pooled: false, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/**
+ * Opens whatever a user names as a filesystem to look into: an image of any kind, an archive, or a directory.
+ * Throws a DiagnosticError when it is none of them.
+ */
+export async function openFilesystem(path: string, options: OpenOptions): Promise<Filesystem> {
+  if (isDirectory(path))
+    return new TreeFilesystem(await treeOfDirectory(path, options.pace), path, 'directory');
+  const { source, close } = await openDevice(path, options);
+  try {
+    switch (detectKind(source)) {
+      case 'opengfs':
+        return closing(new OpenGfsFilesystem(source), close);
+      case 'ext':
+        return closing(openExt2(source), close);
+      case 'tar':
+        return new TreeFilesystem(await treeOfTar(source, options.pace), path, 'tar', close);
+      case 'cpio':
+        return new TreeFilesystem(await treeOfCpio(source, options.pace), path, 'cpio', close);
+      case 'gfs2':
+        throw imageError({ file: path }, 'this is a GFS2 filesystem, which this version does not read yet');
+      case 'unknown':
+        throw imageError(
+          { file: path },
+          'no filesystem or archive that is known here',
+          'Known are OpenGFS (with or without a pool label), ext2/3/4, tar and cpio; also compressed with gzip, bzip2, xz or zstd.',
+        );
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Everything in an image, archive or directory as a Tree. `close` releases what its contents refer to. */
+export async function openTree(
+  path: string,
+  options: OpenOptions,
+): Promise<{ tree: Tree; format: string; close(): void }> {
+  const filesystem = await openFilesystem(path, options);
+  try {
+    const tree =
+      filesystem instanceof TreeFilesystem
+        ? filesystem.tree
+        : await treeOfFilesystem(filesystem, options.pace);
+    return { tree, format: filesystem.format, close: () => filesystem.close() };
+  } catch (error) {
+    filesystem.close();
+    throw error;
+  }
+}
+
+function closing<F extends Filesystem>(filesystem: F, close: () => void): F {
+  filesystem.close = close;
+  return filesystem;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (cause) {
+    throw readableHostError(cause, path);
+  }
+}
+
+/** Opens a file only to see whether it is the same as another under a different name. */
+export function sameFile(a: string, b: string): boolean {
+  const identity = (path: string): string => {
+    const source = new FileSource(path);
+    source.close();
+    return `${source.identity.device}:${source.identity.inode}`;
+  };
+  return identity(a) === identity(b);
+}

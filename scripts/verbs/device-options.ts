@@ -1,0 +1,88 @@
+import { statSync } from 'node:fs';
+import { type ByteSource, FileSource } from '../../images/bytes/byte-source.js';
+import { readableHostError } from '../../images/bytes/host-error.js';
+import { type ByteSink, SparseFile } from '../../images/bytes/sparse-file.js';
+import { hostError, usageError } from '../../images/diagnostic.js';
+import { hasPoolLabel, openPool, openPoolForWriting } from '../../images/pool/pool.js';
+
+/** An image that a command reads and writes in place: the bare device, or the pool's address space. */
+export interface WritableImage {
+  readonly source: ByteSource;
+  readonly sink: ByteSink;
+  readonly pooled: boolean;
+  /** Writes what is buffered and closes. */
+  close(): void;
+  /** Closes without writing what is still buffered. */
+  abandon(): void;
+}
+
+/** Opens an image for writing. `others` are further devices of the same pool. */
+export function openWritable(path: string, others: readonly string[] = []): WritableImage {
+  const files: SparseFile[] = [];
+  const sources: FileSource[] = [];
+  const abandon = (): void => {
+    for (const file of files) file.abandon();
+    for (const source of sources) source.close();
+  };
+  try {
+    for (const name of [path, ...others]) {
+      checkWritableKind(name);
+      files.push(SparseFile.open(name));
+      sources.push(new FileSource(name));
+    }
+    const [first] = sources;
+    const [file] = files;
+    if (first === undefined || file === undefined) throw usageError('no image given');
+    const close = (): void => {
+      for (const each of files) each.close();
+      for (const each of sources) each.close();
+    };
+    if (hasPoolLabel(first)) {
+      return {
+        source: openPool(sources),
+        sink: openPoolForWriting(sources, files),
+        pooled: true,
+        close,
+        abandon,
+      };
+    }
+    if (others.length > 0) throw usageError(`${path} has no pool label, so no further devices belong to it`);
+    return { source: first, sink: file, pooled: false, close, abandon };
+  } catch (error) {
+    abandon();
+    throw error;
+  }
+}
+
+function checkWritableKind(path: string): void {
+  let status: ReturnType<typeof statSync>;
+  try {
+    status = statSync(path);
+  } catch (cause) {
+    throw readableHostError(cause, path);
+  }
+  if (!status.isFile() && !status.isBlockDevice()) {
+    throw hostError('not an image: neither a file nor a block device', undefined, { file: path });
+  }
+}
+
+/**
+ * The images that stand for device names in a configuration file: `--device /dev/loop1=root_cidev`. Throws a
+ * DiagnosticError of kind `usage` on anything else.
+ */
+export function parseDeviceMap(options: readonly string[]): Map<string, string> {
+  const map = new Map<string, string>();
+  for (const option of options) {
+    const separator = option.indexOf('=');
+    if (separator < 1 || separator === option.length - 1) {
+      throw usageError(
+        `--device ${option}: needs the form NAME=IMAGE`,
+        'For example --device /dev/loop2=root_fs.',
+      );
+    }
+    const name = option.slice(0, separator);
+    if (map.has(name)) throw usageError(`--device names ${name} twice`);
+    map.set(name, option.slice(separator + 1));
+  }
+  return map;
+}

@@ -1,0 +1,124 @@
+import type { ByteString } from '../../images/bytes/byte-string.js';
+import type { NodeType } from '../../images/tree/node.js';
+
+/** A file larger than was to be read is known by three pieces of this length: see `samplesOf`. */
+export const SAMPLE_BYTES = 1024 * 1024;
+
+/** What the three pieces have together: no smaller file is sampled. */
+export const SAMPLED_BYTES = 3 * SAMPLE_BYTES;
+
+export interface ContentDigest {
+  /** SHA-256 in hexadecimal. */
+  readonly sha256: string;
+  /** Of the whole content; otherwise of the pieces that `samplesOf` names, one after the other. */
+  readonly whole: boolean;
+}
+
+/** Where the pieces start: one at the start, one at the MiB that holds the middle, one that ends with the file. */
+export function samplesOf(size: number): readonly number[] {
+  return [0, Math.floor(size / 2 / SAMPLE_BYTES) * SAMPLE_BYTES, size - SAMPLE_BYTES];
+}
+
+/** What the kernel says about one name of a mounted image. */
+export interface KernelEntry {
+  readonly type: NodeType;
+  /** Permission bits, 0..0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  /** Length in bytes as the kernel gives it; for directories and devices this depends on the filesystem. */
+  readonly size: number;
+  /** Whole seconds since 1970, rounded down. */
+  readonly mtime: number;
+  /** Names with the same inode number are hard links of one file. */
+  readonly inode: number;
+  /** 512-byte units that the filesystem says it has allocated, its own metadata included. */
+  readonly sectors: number;
+  /** Target of a symbolic link. */
+  readonly target?: ByteString;
+  /** Of a file's content. */
+  readonly digest?: ContentDigest;
+}
+
+/** Absolute path, `/` for the root, to what the kernel shows there. */
+export type KernelListing = ReadonlyMap<ByteString, KernelEntry>;
+
+/**
+ * GNU find's `-printf` format for `parseListing`: three fields for each name, each ended by a NUL byte, the one
+ * byte that stands neither in a name nor in a link target.
+ */
+export const FIND_FORMAT = '%y %m %U %G %n %s %i %b %T@\\0%P\\0%l\\0';
+
+const types: Record<string, NodeType> = {
+  f: 'file',
+  d: 'directory',
+  l: 'symlink',
+  b: 'block',
+  c: 'character',
+  p: 'fifo',
+  s: 'socket',
+};
+
+/**
+ * Reads what find printed with {@link FIND_FORMAT} for `.`, and lines `DIGEST  ./PATH` that end in NUL bytes
+ * (`sha256sum --zero`), or `DIGEST *./PATH` where only samples were read. Throws when either is not of that form or
+ * a file's digest is missing.
+ */
+export function parseListing(names: Buffer, digests: Buffer): KernelListing {
+  const contents = new Map<ByteString, ContentDigest>();
+  for (const line of fieldsOf(digests)) {
+    const [, sha256, mark, path] = /^([0-9a-f]{64}) ([ *])\.\/([^]+)$/.exec(line) ?? [];
+    if (sha256 === undefined || path === undefined) throw new Error(`no digest: ${line}`);
+    contents.set(path, { sha256, whole: mark === ' ' });
+  }
+  const listing = new Map<ByteString, KernelEntry>();
+  const fields = fieldsOf(names);
+  for (let index = 0; index < fields.length; index += 3) {
+    const [attributes = '', path = '', target = ''] = fields.slice(index, index + 3);
+    const entry = entryOf(attributes, target, contents.get(path));
+    if (entry.type === 'file' && entry.digest === undefined) throw new Error(`no digest of /${path}`);
+    if (listing.has(`/${path}`)) throw new Error(`/${path} is listed twice`);
+    listing.set(`/${path}`, entry);
+  }
+  return listing;
+}
+
+function fieldsOf(bytes: Buffer): string[] {
+  const fields = bytes.toString('latin1').split('\0');
+  if (fields.pop() !== '') throw new Error('the listing does not end with a NUL byte');
+  return fields;
+}
+
+function entryOf(attributes: string, target: ByteString, digest: ContentDigest | undefined): KernelEntry {
+  const [kind = '', mode = '', ...rest] = attributes.split(' ');
+  const type = types[kind];
+  const [uid, gid, links, size, inode, sectors] = rest.map(Number);
+  // Before 1970 find prints the seconds rounded down, but the fraction as if it had to be added to them.
+  const mtime = Number.parseInt(rest[6] ?? '', 10);
+  if (
+    type === undefined ||
+    uid === undefined ||
+    gid === undefined ||
+    links === undefined ||
+    size === undefined ||
+    inode === undefined ||
+    sectors === undefined ||
+    Number.isNaN(mtime)
+  ) {
+    throw new Error(`no line of find: ${attributes}`);
+  }
+  return {
+    type,
+    mode: Number.parseInt(mode, 8),
+    uid,
+    gid,
+    links,
+    size,
+    mtime,
+    inode,
+    sectors,
+    ...(type === 'symlink' ? { target } : {}),
+    ...(type === 'file' && digest !== undefined ? { digest } : {}),
+  };
+}
