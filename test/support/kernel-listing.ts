@@ -68,7 +68,7 @@ const types: Record<string, NodeType> = {
 export function parseListing(names: Buffer, digests: Buffer): KernelListing {
   const contents = new Map<ByteString, ContentDigest>();
   for (const line of fieldsOf(digests)) {
-    const [, sha256, mark, path] = /^([0-9a-f]{64}) ([ *])\.\/([^]+)$/.exec(line) ?? [];
+    const [, sha256, mark, path] = /^([0-9a-f]{64}) ([ *])\.\/([\s\S]+)$/.exec(line) ?? [];
     if (sha256 === undefined || path === undefined) throw new Error(`no digest: ${line}`);
     contents.set(path, { sha256, whole: mark === ' ' });
   }
