@@ -1,5 +1,6 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type ByteSource, FileSource } from '../bytes/byte-source.js';
+import type { Pace } from '../bytes/pace.js';
 import { isZero } from '../bytes/zeros.js';
 import { imageError } from '../diagnostic.js';
 
@@ -113,23 +114,61 @@ export function readContent(content: Content, size: number): Buffer {
 
 const zeros = Buffer.alloc(PIECE_BYTES);
 
-function updateWithZeros(hash: Hash, count: number): void {
-  for (let done = 0; done < count; done += zeros.length) {
-    hash.update(count - done >= zeros.length ? zeros : zeros.subarray(0, count - done));
-  }
+/** A file this small is hashed whatever its image's size is. */
+const PLAUSIBLE_BYTES = 8 * 1024 ** 3;
+/** A larger one may have this many times the bytes of its image, the rest being holes. */
+const PLAUSIBLE_FACTOR = 4096;
+
+/** Hashing the holes of a file that a damaged image calls exabytes long would never end. */
+function checkPlausible(content: Content, size: number): void {
+  if (content.kind !== 'extents' || size <= PLAUSIBLE_BYTES || size <= content.source.size * PLAUSIBLE_FACTOR)
+    return;
+  throw imageError(
+    { file: content.source.name },
+    `a file of ${size} bytes in an image of ${content.source.size}: that is no size to compute a digest for`,
+    'The image is likely damaged: fsck it.',
+  );
 }
 
-/** SHA-256 of a file's bytes, holes as zeros, in hexadecimal. */
-export function sha256Of(content: Content, size: number): string {
+/** Hashes a file piece by piece, holes as zeros; yields after each, so that long work can be interrupted. */
+function* hashing(content: Content, size: number): Generator<void, string> {
+  checkPlausible(content, size);
   const hash = createHash('sha256');
   let position = 0;
+  const hole = function* (end: number): Generator<void> {
+    for (; position < end; position += zeros.length) {
+      hash.update(end - position >= zeros.length ? zeros : zeros.subarray(0, end - position));
+      yield;
+    }
+    position = end;
+  };
   for (const piece of piecesOf(content, size)) {
-    updateWithZeros(hash, piece.offset - position);
+    yield* hole(piece.offset);
     hash.update(piece.bytes);
     position = piece.offset + piece.bytes.length;
+    yield;
   }
-  updateWithZeros(hash, size - position);
+  yield* hole(size);
   return hash.digest('hex');
+}
+
+/** SHA-256 of a file's bytes, holes as zeros, in hexadecimal. Throws a DiagnosticError when it can't be read. */
+export function sha256Of(content: Content, size: number): string {
+  const steps = hashing(content, size);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/** The same, with breaks: for files of any size in commands that a user may interrupt. */
+export async function digestOf(content: Content, size: number, pace: Pace): Promise<string> {
+  const steps = hashing(content, size);
+  let step = steps.next();
+  while (step.done !== true) {
+    if (pace.due()) await pace.breathe();
+    step = steps.next();
+  }
+  return step.value;
 }
 
 /**

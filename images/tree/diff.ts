@@ -1,6 +1,6 @@
 import { type ByteString, textFromByteString } from '../bytes/byte-string.js';
 import type { Pace } from '../bytes/pace.js';
-import { sha256Of } from './content.js';
+import { digestOf } from './content.js';
 import { octalMode } from './listing.js';
 import { type DirectoryNode, sizeOf, type TreeNode } from './node.js';
 import { entriesBelow, joinPath, type Tree } from './tree.js';
@@ -21,8 +21,8 @@ export interface Difference {
  * are read only where sizes are equal.
  */
 export async function* diffTrees(a: Tree, b: Tree, pace: Pace): AsyncGenerator<Difference> {
-  const comparer = new Comparer(a, b);
-  const root = comparer.changes('/', a.root, b.root);
+  const comparer = new Comparer(a, b, pace);
+  const root = await comparer.changes('/', a.root, b.root);
   if (root !== undefined) yield root;
   const stack = [pairOf(a.root, b.root, '/')];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -35,7 +35,7 @@ export async function* diffTrees(a: Tree, b: Tree, pace: Pace): AsyncGenerator<D
     const path = joinPath(top.path, name);
     const [before, after] = [top.a.entries.get(name), top.b.entries.get(name)];
     if (before !== undefined && after !== undefined && before.type === after.type) {
-      const difference = comparer.changes(path, before, after);
+      const difference = await comparer.changes(path, before, after);
       if (difference !== undefined) yield difference;
       if (before.type === 'directory' && after.type === 'directory') stack.push(pairOf(before, after, path));
       continue;
@@ -59,13 +59,17 @@ class Comparer {
   /** Contents of files with several names are compared once. */
   private readonly compared = new Map<TreeNode, Map<TreeNode, Change | undefined>>();
 
-  constructor(a: Tree, b: Tree) {
+  constructor(
+    a: Tree,
+    b: Tree,
+    private readonly pace: Pace,
+  ) {
     this.nanoseconds = a.fidelity.nanoseconds && b.fidelity.nanoseconds;
     this.xattrs = a.fidelity.xattrs && b.fidelity.xattrs;
     this.groups = [firstPaths(a), firstPaths(b)];
   }
 
-  changes(path: ByteString, before: TreeNode, after: TreeNode): Difference | undefined {
+  async changes(path: ByteString, before: TreeNode, after: TreeNode): Promise<Difference | undefined> {
     const fields: Record<string, Change> = {};
     const compare = (name: string, from: string | number, to: string | number): void => {
       if (from !== to) fields[name] = [`${from}`, `${to}`];
@@ -84,18 +88,21 @@ class Comparer {
     }
     const [linkBefore, linkAfter] = [this.groups[0].get(before), this.groups[1].get(after)];
     compare('link', textFromByteString(linkBefore ?? 'none'), textFromByteString(linkAfter ?? 'none'));
-    const content = this.contentChange(before, after);
+    const content = await this.contentChange(before, after);
     if (content !== undefined) fields.sha256 = content;
     if (this.xattrs) this.compareXattrs(before, after, compare);
     return Object.keys(fields).length === 0 ? undefined : { path, kind: 'changed', fields };
   }
 
-  private contentChange(before: TreeNode, after: TreeNode): Change | undefined {
+  private async contentChange(before: TreeNode, after: TreeNode): Promise<Change | undefined> {
     if (before.type !== 'file' || after.type !== 'file' || before.size !== after.size || before === after)
       return undefined;
     const known = this.compared.get(before);
     if (known?.has(after) === true) return known.get(after);
-    const digests = [sha256Of(before.content, before.size), sha256Of(after.content, after.size)] as const;
+    const digests = [
+      await digestOf(before.content, before.size, this.pace),
+      await digestOf(after.content, after.size, this.pace),
+    ] as const;
     const change = digests[0] === digests[1] ? undefined : digests;
     if (this.groups[0].has(before)) this.compared.set(before, (known ?? new Map()).set(after, change));
     return change;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ByteString, textFromByteString } from '../bytes/byte-string.js';
 import type { Pace } from '../bytes/pace.js';
-import { sha256Of } from './content.js';
+import { digestOf } from './content.js';
 import type { FilesystemDirectory } from './filesystem.js';
 import { type NodeType, type SymlinkNode, sizeOf, type TreeNode } from './node.js';
 import { countSubdirectories, type Tree } from './tree.js';
@@ -147,7 +147,7 @@ export async function* canonicalListing(tree: Tree, pace: Pace): AsyncGenerator<
       continue;
     }
     if (links > 1) firstPaths.set(node, path);
-    const sha256 = node.type === 'file' ? sha256Of(node.content, node.size) : undefined;
+    const sha256 = node.type === 'file' ? await digestOf(node.content, node.size, pace) : undefined;
     yield JSON.stringify(listingObject(path, node, links, sha256));
   }
 }

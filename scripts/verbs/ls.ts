@@ -1,5 +1,6 @@
 import { byteStringFromText } from '../../images/bytes/byte-string.js';
-import { sha256Of } from '../../images/tree/content.js';
+import type { Pace } from '../../images/bytes/pace.js';
+import { digestOf } from '../../images/tree/content.js';
 import type { Filesystem } from '../../images/tree/filesystem.js';
 import { escapedName, listingLine, listingObject } from '../../images/tree/listing.js';
 import { type Found, lookUp, walk } from '../../images/tree/lookup.js';
@@ -34,7 +35,7 @@ export async function ls(image: string, path: string, options: LsOptions): Promi
     files.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     for (const file of files) {
       if (pace.due()) await pace.breathe();
-      await out.line(lineOf(file, options));
+      await out.line(await lineOf(file, options, pace));
     }
     await out.flush();
     return ExitCode.done;
@@ -54,10 +55,12 @@ function select(filesystem: Filesystem, start: Found, recursive: boolean): Found
   }));
 }
 
-function lineOf(file: Found, options: LsOptions): string {
+async function lineOf(file: Found, options: LsOptions, pace: Pace): Promise<string> {
   const { node } = file;
   const sha256 =
-    options.digest === true && node.type === 'file' ? sha256Of(node.content, node.size) : undefined;
+    options.digest === true && node.type === 'file'
+      ? await digestOf(node.content, node.size, pace)
+      : undefined;
   if (options.json === true) return JSON.stringify(listingObject(file.path, node, file.links, sha256));
   const name =
     options.recursive === true ? file.path : file.path.slice(file.path.lastIndexOf('/') + 1) || '/';
