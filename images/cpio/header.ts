@@ -22,15 +22,15 @@ export interface CpioHeader {
   readonly identity: string;
 }
 
-const types: Readonly<Record<number, NodeType>> = {
-  2401: 'fifo',
-  4802: 'character',
-  9604: 'directory',
-  14406: 'block',
-  16807: 'file',
-  21609: 'symlink',
-  26411: 'socket',
-};
+const types = new Map<number, NodeType>([
+  [0o010000, 'fifo'],
+  [0o020000, 'character'],
+  [0o040000, 'directory'],
+  [0o060000, 'block'],
+  [0o100000, 'file'],
+  [0o120000, 'symlink'],
+  [0o140000, 'socket'],
+]);
 
 const NEWC_BYTES = 110;
 const ODC_BYTES = 76;
@@ -77,7 +77,7 @@ function readNewc(bytes: Buffer): CpioHeader | string {
   return {
     headerBytes: NEWC_BYTES,
     alignment: 4,
-    type: types[mode & 0o170000],
+    type: types.get(mode & 0o170000),
     mode,
     uid,
     gid,
@@ -117,7 +117,7 @@ function readOdc(bytes: Buffer): CpioHeader | string {
   return {
     headerBytes: ODC_BYTES,
     alignment: 1,
-    type: types[mode & 0o170000],
+    type: types.get(mode & 0o170000),
     mode,
     uid,
     gid,

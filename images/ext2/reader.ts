@@ -105,23 +105,30 @@ export class Ext2Filesystem implements Filesystem {
     return { kind: 'extents', source: this.source, extents };
   }
 
-  /** Data in the inode: the first 60 bytes where the block map would be, the rest in an attribute. */
+  /**
+   * Data in the inode: the first 60 bytes where the block map would be, the rest in an attribute. A file may be longer
+   * (mke2fs -d leaves files that are all hole so); what is not there reads as zeros, as the kernel has it.
+   */
   private inlineData(inode: Ext2Inode): Buffer {
     const more = readAttributes(this.volume, inode).get(INLINE_DATA_ATTRIBUTE) ?? Buffer.alloc(0);
-    if (inode.size > INODE_BLOCK_BYTES + more.length) {
-      throw this.volume.inodeError(
-        inode.number,
-        `${inode.size} bytes of inline data, of which ${INODE_BLOCK_BYTES + more.length} are there`,
-      );
-    }
-    return Buffer.concat([inode.block, more]).subarray(0, inode.size);
+    return Buffer.concat([inode.block, more]).subarray(
+      0,
+      Math.min(inode.size, INODE_BLOCK_BYTES + more.length),
+    );
   }
 
   private targetOf(inode: Ext2Inode): string {
     const { size, number } = inode;
     if (size < 1 || size > TARGET_BYTES_MAX)
       throw this.volume.inodeError(number, `a symbolic link of ${size} bytes`);
-    if (hasInlineData(inode)) return byteString(this.inlineData(inode));
+    if (hasInlineData(inode)) {
+      const target = this.inlineData(inode);
+      if (target.length === size) return byteString(target);
+      throw this.volume.inodeError(
+        number,
+        `a symbolic link of ${size} bytes, of which ${target.length} are there`,
+      );
+    }
     // A target that fits stands where the block map would be.
     if (size < INODE_BLOCK_BYTES && !hasExtents(inode)) return byteString(inode.block.subarray(0, size));
     const target = Buffer.alloc(size);
