@@ -1,10 +1,22 @@
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { FileSource } from './byte-source.js';
 import { readableHostError } from './host-error.js';
 import { isZero } from './zeros.js';
 
 /** The unit of holes: what every filesystem in use allocates by. */
 const HOLE_BYTES = 4096;
+
+/** Small writes are gathered in chunks of the file of this size. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Larger writes go straight out: copying them once more costs more than the call saves. */
+const DIRECT_BYTES = 32 * 1024;
+
+/**
+ * After so many bytes the kernel is asked, in the background, to bring them to the disk. Whoever waits for that at
+ * the end (`sync`, writeAtomically) then waits for little: the disk has worked while we did.
+ */
+const SYNC_BEHIND_BYTES = 64 * 1024 * 1024;
 
 /** Where an image is written: positions may be given in any order, neighbours are written together. */
 export interface ByteSink {
@@ -28,18 +40,22 @@ export class SparseFile implements ByteSink {
   readonly size: number;
   private readonly fresh: boolean;
   private descriptor: number;
-  private readonly buffer: Buffer;
-  private start = 0;
-  private filled = 0;
+  /** A chunk of the file in which writes are gathered, in whatever order they come. */
+  private readonly buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  /** Byte offset of the chunk in the file. */
+  private chunk = 0;
+  /** Starts and ends, in turn, of the ranges of the buffer that wait to be written; ascending, apart. */
+  private filled: number[] = [];
   /** One bit for each piece of a fresh file that is no hole any more: zeros over data must be written. */
   private readonly written: Uint8Array;
+  private unsynced = 0;
+  private isSyncing = false;
 
-  private constructor(name: string, descriptor: number, size: number, fresh: boolean, bufferSize: number) {
+  private constructor(name: string, descriptor: number, size: number, fresh: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.size = size;
     this.fresh = fresh;
-    this.buffer = Buffer.allocUnsafe(bufferSize);
     this.written = new Uint8Array(fresh ? Math.ceil(size / HOLE_BYTES / 8) : 0);
   }
 
@@ -50,7 +66,7 @@ export class SparseFile implements ByteSink {
     try {
       descriptor = openSync(path, 'wx+', options.mode ?? 0o666);
       ftruncateSync(descriptor, size);
-      return new SparseFile(name, descriptor, size, true, 1024 * 1024);
+      return new SparseFile(name, descriptor, size, true);
     } catch (cause) {
       if (descriptor !== undefined) closeSync(descriptor);
       throw readableHostError(cause, name);
@@ -71,7 +87,7 @@ export class SparseFile implements ByteSink {
         size = source.size;
         source.close();
       }
-      return new SparseFile(name, descriptor, size, fresh, 1024 * 1024);
+      return new SparseFile(name, descriptor, size, fresh);
     } catch (cause) {
       if (descriptor !== undefined) closeSync(descriptor);
       throw readableHostError(cause, name);
@@ -84,25 +100,58 @@ export class SparseFile implements ByteSink {
         `write of ${bytes.length} bytes at ${offset} outside ${this.name} (${this.size} bytes)`,
       );
     }
-    if (offset !== this.start + this.filled || this.filled + bytes.length > this.buffer.length) {
-      this.flush();
-      this.start = offset;
-      if (bytes.length * 2 > this.buffer.length) {
-        // Large pieces go straight through: gathering them would only copy them once more.
-        this.writeOut(bytes, offset);
-        this.start = offset + bytes.length;
-        return;
-      }
+    for (let done = 0; done < bytes.length; ) {
+      const position = offset + done;
+      const chunk = Math.floor(position / CHUNK_BYTES) * CHUNK_BYTES;
+      const count = Math.min(bytes.length - done, chunk + CHUNK_BYTES - position);
+      this.writeToChunk(bytes.subarray(done, done + count), position, chunk);
+      done += count;
     }
-    this.buffer.set(bytes, this.filled);
-    this.filled += bytes.length;
   }
 
   flush(): void {
-    if (this.filled === 0) return;
-    this.writeOut(this.buffer.subarray(0, this.filled), this.start);
-    this.start += this.filled;
-    this.filled = 0;
+    for (let index = 0; index < this.filled.length; index += 2) {
+      const [start, end] = [this.filled[index]!, this.filled[index + 1]!];
+      this.writeOut(this.buffer.subarray(start, end), this.chunk + start);
+    }
+    this.filled = [];
+  }
+
+  /** Gathers small writes that belong to the chunk at hand or begin a later one; anything else goes out by itself. */
+  private writeToChunk(bytes: Uint8Array, offset: number, chunk: number): void {
+    const start = offset - chunk;
+    if (bytes.length >= DIRECT_BYTES || chunk < this.chunk) {
+      if (chunk === this.chunk && this.touchesFilled(start, start + bytes.length)) this.flush();
+      this.writeOut(bytes, offset);
+      return;
+    }
+    if (chunk > this.chunk) {
+      this.flush();
+      this.chunk = chunk;
+    }
+    this.buffer.set(bytes, start);
+    this.addFilled(start, start + bytes.length);
+  }
+
+  /** Whether something that waits to be written lies in this range of the buffer. */
+  private touchesFilled(from: number, to: number): boolean {
+    return this.filled.some(
+      (start, index) => index % 2 === 0 && start < to && this.filled[index + 1]! > from,
+    );
+  }
+
+  /** Marks a range of the buffer as filled, joined with those it touches. */
+  private addFilled(from: number, to: number): void {
+    const { filled } = this;
+    let first = 0;
+    while (first < filled.length && filled[first + 1]! < from) first += 2;
+    let [start, end] = [from, to];
+    let last = first;
+    for (; last < filled.length && filled[last]! <= to; last += 2) {
+      start = Math.min(start, filled[last]!);
+      end = Math.max(end, filled[last + 1]!);
+    }
+    filled.splice(first, last - first, start, end);
   }
 
   /** Flushes and waits until the data is on the disk. */
@@ -130,36 +179,41 @@ export class SparseFile implements ByteSink {
     if (this.descriptor < 0) return;
     closeSync(this.descriptor);
     this.descriptor = -1;
-    this.filled = 0;
+    this.filled = [];
   }
 
+  /** Writes a part of one chunk: what has data in it, where the file was fresh. */
   private writeOut(bytes: Uint8Array, offset: number): void {
-    if (!this.fresh) {
-      this.writeAll(bytes, offset);
-      return;
+    const ranges = this.fresh ? this.rangesOfData(bytes, offset) : [0, bytes.length];
+    for (let index = 0; index < ranges.length; index += 2) {
+      this.writeAll(bytes.subarray(ranges[index], ranges[index + 1]), offset + ranges[index]!);
     }
-    // Runs of pieces with data are written, pieces of zeros stay holes.
+  }
+
+  /** Starts and ends, in turn, of the runs of pieces that are not all zero. */
+  private rangesOfData(bytes: Uint8Array, offset: number): number[] {
+    const ranges: number[] = [];
     let runStart = -1;
     let position = 0;
     while (position < bytes.length) {
-      const boundary = HOLE_BYTES - ((offset + position) % HOLE_BYTES);
-      const end = Math.min(bytes.length, position + boundary);
-      if (this.staysHole(bytes.subarray(position, end), offset + position)) {
-        if (runStart >= 0) this.writeAll(bytes.subarray(runStart, position), offset + runStart);
+      const end = Math.min(bytes.length, position + HOLE_BYTES - ((offset + position) % HOLE_BYTES));
+      if (this.staysHole(bytes, position, end, offset + position)) {
+        if (runStart >= 0) ranges.push(runStart, position);
         runStart = -1;
       } else if (runStart < 0) {
         runStart = position;
       }
       position = end;
     }
-    if (runStart >= 0) this.writeAll(bytes.subarray(runStart), offset + runStart);
+    if (runStart >= 0) ranges.push(runStart, bytes.length);
+    return ranges;
   }
 
   /** Whether a piece need not be written; if it must be, it is no hole from now on. */
-  private staysHole(piece: Uint8Array, offset: number): boolean {
+  private staysHole(bytes: Uint8Array, start: number, end: number, offset: number): boolean {
     const index = Math.floor(offset / HOLE_BYTES);
     const bit = 1 << (index & 7);
-    if ((this.written[index >>> 3]! & bit) === 0 && isZero(piece)) return true;
+    if ((this.written[index >>> 3]! & bit) === 0 && isZero(bytes, start, end)) return true;
     this.written[index >>> 3]! |= bit;
     return false;
   }
@@ -173,6 +227,17 @@ export class SparseFile implements ByteSink {
         throw readableHostError(cause, this.name);
       }
     }
+    this.unsynced += bytes.length;
+    if (this.unsynced >= SYNC_BEHIND_BYTES && !this.isSyncing) this.syncBehind();
+  }
+
+  /** Errors need no handling here: whoever must know waits for a sync of his own, which reports them. */
+  private syncBehind(): void {
+    this.unsynced = 0;
+    this.isSyncing = true;
+    fdatasync(this.descriptor, () => {
+      this.isSyncing = false;
+    });
   }
 }
 

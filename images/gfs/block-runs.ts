@@ -1,5 +1,5 @@
 import { isZero } from '../bytes/zeros.js';
-import { type Content, piecesOf } from '../tree/content.js';
+import { type Content, PIECE_BYTES, piecesOf } from '../tree/content.js';
 import type { BlockRun } from './block-tree.js';
 
 /** Whole blocks of a file that follow each other. `bytes` is valid until the next run is asked for. */
@@ -10,15 +10,26 @@ export interface DataRun {
   readonly bytes: Uint8Array;
 }
 
+/** Memory for reading one file after the other: filling an image would otherwise allocate as much as it reads. */
+export class RunBuffers {
+  readonly piece = Buffer.allocUnsafe(PIECE_BYTES);
+  readonly partial: Buffer;
+
+  constructor(readonly blockSize: number) {
+    this.partial = Buffer.alloc(blockSize);
+  }
+}
+
 /**
  * A file's data as runs of whole blocks, without the blocks that are all zero: what is written depends on the
  * content alone, not on whether its source stored zeros or left holes.
  */
-export function* dataRuns(content: Content, size: number, blockSize: number): Generator<DataRun> {
-  for (const { logical, bytes } of wholeBlocks(content, size, blockSize)) {
+export function* dataRuns(content: Content, size: number, buffers: RunBuffers): Generator<DataRun> {
+  const { blockSize } = buffers;
+  for (const { logical, bytes } of wholeBlocks(content, size, buffers)) {
     let start = -1;
     for (let position = 0; position <= bytes.length; position += blockSize) {
-      const data = position < bytes.length && !isZero(bytes.subarray(position, position + blockSize));
+      const data = position < bytes.length && !isZero(bytes, position, position + blockSize);
       if (data && start < 0) start = position;
       if (!data && start >= 0) {
         yield { logical: logical + start / blockSize, bytes: bytes.subarray(start, position) };
@@ -29,10 +40,13 @@ export function* dataRuns(content: Content, size: number, blockSize: number): Ge
 }
 
 /** Joins pieces of any offset and length to whole blocks; blocks that no piece touches are left out. */
-function* wholeBlocks(content: Content, size: number, blockSize: number): Generator<DataRun> {
-  const partial = Buffer.alloc(blockSize);
+function* wholeBlocks(
+  content: Content,
+  size: number,
+  { piece: buffer, partial, blockSize }: RunBuffers,
+): Generator<DataRun> {
   let partialBlock = -1;
-  for (const piece of piecesOf(content, size)) {
+  for (const piece of piecesOf(content, size, buffer)) {
     let position = 0;
     while (position < piece.bytes.length) {
       const offset = piece.offset + position;

@@ -1,6 +1,6 @@
 import { readUint64BE } from '../bytes/integers.js';
 import type { Extent } from '../tree/content.js';
-import { blocksBelow } from './block-tree.js';
+import { blocksBelow, payloadBytes } from './block-tree.js';
 import { DINODE_BYTES, HEADER_BYTES, HEIGHT_MAX } from './constants.js';
 import type { GfsImage } from './image.js';
 import { faultOfHeader } from './metadata-header.js';
@@ -26,19 +26,21 @@ interface Frame {
   /** Byte offset of the first pointer. */
   readonly start: number;
   readonly pointers: number;
-  /** Data blocks below each pointer. */
-  readonly span: number;
+  /** Levels of blocks below this one; at 1 the pointers lead to data. */
+  readonly level: number;
   /** First logical block below this block. */
   readonly logical: number;
   next: number;
 }
 
 /**
- * The allocated data blocks of a file in ascending order. Throws a DiagnosticError on a pointer outside the device,
+ * The allocated data blocks of a file in ascending order, up to its end: what a damaged tree has behind that would
+ * only take time. Throws a DiagnosticError on a pointer outside the device,
  * on a block that is no indirect block, and when a file has more blocks than the device (a cycle).
  */
 function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
   const { geometry } = image;
+  const payload = payloadBytes(geometry, map.journaled);
   if (map.height > HEIGHT_MAX)
     throw image.error(map.address, `a file of height ${map.height} (at most ${HEIGHT_MAX})`);
   const stack: Frame[] = [
@@ -46,7 +48,7 @@ function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
       block: image.readBlock(map.address),
       start: DINODE_BYTES,
       pointers: geometry.dinodePointers,
-      span: blocksBelow(geometry, map.height - 1),
+      level: map.height,
       logical: 0,
       next: 0,
     },
@@ -60,11 +62,12 @@ function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
     const index = frame.next++;
     const address = readUint64BE(frame.block, frame.start + index * 8);
     if (address === 0) continue;
-    const logical = frame.logical + index * frame.span;
+    const logical = frame.logical + index * blocksBelow(geometry, frame.level - 1);
+    if (logical * payload >= map.size) return;
     image.checkAddress(address, `the tree of the file at block ${map.address}`);
     if (budget-- <= 0)
       throw image.error(map.address, 'a file with more blocks than the device: its tree has a cycle');
-    if (frame.span === 1) {
+    if (frame.level === 1) {
       yield { logical, address };
       continue;
     }
@@ -75,7 +78,7 @@ function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
       block,
       start: geometry.indirectHeaderBytes,
       pointers: geometry.indirectPointers,
-      span: frame.span / geometry.indirectPointers,
+      level: frame.level - 1,
       logical,
       next: 0,
     });
@@ -84,15 +87,14 @@ function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
 
 /** Where the bytes of a file lie on the device: neighbouring blocks are one extent, holes have none. */
 export function* extentsOfFile(image: GfsImage, map: BlockMap): Generator<Extent> {
-  const { blockSize, journaledBytes } = image.geometry;
-  const payload = map.journaled ? journaledBytes : blockSize;
+  const { blockSize } = image.geometry;
+  const payload = payloadBytes(image.geometry, map.journaled);
   const skip = map.journaled ? HEADER_BYTES : 0;
   let offset = 0;
   let position = 0;
   let length = 0;
   for (const block of dataBlocks(image, map)) {
     const blockOffset = block.logical * payload;
-    if (blockOffset >= map.size) break;
     const blockPosition = block.address * blockSize + skip;
     const count = Math.min(payload, map.size - blockOffset);
     if (length > 0 && blockOffset === offset + length && blockPosition === position + length) {

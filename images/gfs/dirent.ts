@@ -34,13 +34,13 @@ export function minimumRecordBytes(nameBytes: number): number {
 
 /** Writes one record at `offset`; `recordBytes` may be more than the minimum. */
 export function encodeDirent(block: Buffer, dirent: Dirent, offset: number, recordBytes: number): void {
-  const name = bytesOf(dirent.name);
+  const { name } = dirent;
   writeInodeNumber(block, dirent.inode, offset);
   block.writeUInt32BE(dirent.hash, offset + INODE_NUMBER_BYTES);
   block.writeUInt16BE(recordBytes, offset + 20);
   block.writeUInt16BE(name.length, offset + 22);
   block.writeUInt16BE(dirent.type, offset + 24);
-  name.copy(block, offset + DIRENT_HEADER_BYTES);
+  block.write(name, offset + DIRENT_HEADER_BYTES, 'latin1');
 }
 
 /**

@@ -4,23 +4,32 @@ import type { GfsImage } from './image.js';
 import { decodeJournalIndexRecord, type JournalIndexRecord } from './journal.js';
 import { bitmapCapacity, decodeResourceIndexRecord, type ResourceIndexRecord } from './resource-group.js';
 
-/** The records of a journal or resource index. Throws a DiagnosticError when the file is damaged or no whole records. */
-function readIndex<T>(
-  image: GfsImage,
-  address: number,
-  what: string,
-  recordBytes: number,
-  decode: (bytes: Buffer, offset: number) => T,
-): T[] {
+/** More records than any filesystem has, and few enough to hold. */
+const RECORDS_MAX = 1024 * 1024;
+
+/**
+ * The bytes of a journal or resource index. Throws a DiagnosticError when the file is damaged, has no whole records,
+ * or more of them than there can be.
+ */
+export function readIndexBytes(image: GfsImage, address: number, what: string, recordBytes: number): Buffer {
   const file = image.readDinode(address, 'the superblock');
   // There can't be more records than blocks on the device.
-  const bytes = image.readFile(file, what, image.blockCount * recordBytes);
+  const bytes = image.readFile(file, what, Math.min(image.blockCount, RECORDS_MAX) * recordBytes);
   if (bytes.length % recordBytes !== 0) {
     throw image.error(
       address,
       `${what} of ${bytes.length} bytes is no whole number of ${recordBytes}-byte records`,
     );
   }
+  return bytes;
+}
+
+/** The records in an index's bytes. */
+export function decodeRecords<T>(
+  bytes: Buffer,
+  recordBytes: number,
+  decode: (bytes: Buffer, offset: number) => T,
+): T[] {
   const records: T[] = [];
   for (let offset = 0; offset < bytes.length; offset += recordBytes) records.push(decode(bytes, offset));
   return records;
@@ -29,31 +38,19 @@ function readIndex<T>(
 /** Where the journals lie, as the journal index says. */
 export function readJournalIndex(image: GfsImage): JournalIndexRecord[] {
   const { address } = image.superblock.journalIndex;
-  return readIndex(image, address, 'a journal index', JOURNAL_INDEX_RECORD_BYTES, decodeJournalIndexRecord);
-}
-
-/** Where the resource groups lie, as the resource index says; nothing in it is checked. */
-export function readRawResourceIndex(image: GfsImage): ResourceIndexRecord[] {
-  const { address } = image.superblock.resourceIndex;
-  return readIndex(
-    image,
-    address,
-    'a resource index',
-    RESOURCE_INDEX_RECORD_BYTES,
-    decodeResourceIndexRecord,
-  );
+  const bytes = readIndexBytes(image, address, 'a journal index', JOURNAL_INDEX_RECORD_BYTES);
+  return decodeRecords(bytes, JOURNAL_INDEX_RECORD_BYTES, decodeJournalIndexRecord);
 }
 
 /** Where the resource groups lie. Throws a DiagnosticError unless each lies on the device and is consistent in itself. */
 export function readResourceIndex(image: GfsImage): ResourceIndexRecord[] {
-  const records = readRawResourceIndex(image);
+  const { address } = image.superblock.resourceIndex;
+  const bytes = readIndexBytes(image, address, 'a resource index', RESOURCE_INDEX_RECORD_BYTES);
+  const records = decodeRecords(bytes, RESOURCE_INDEX_RECORD_BYTES, decodeResourceIndexRecord);
   for (const [index, record] of records.entries()) {
     const fault = faultOfResourceIndexRecord(image, record);
     if (fault !== undefined) {
-      throw imageError(
-        { file: image.name, block: image.superblock.resourceIndex.address },
-        `resource group ${index}: ${fault}`,
-      );
+      throw imageError({ file: image.name, block: address }, `resource group ${index}: ${fault}`);
     }
   }
   return records;

@@ -43,9 +43,8 @@ export function decodeLogHeader(block: Buffer, offset = 0): LogHeader {
   };
 }
 
-/** A whole block with both copies of the header: at 0 and at 384, whatever the block size (§3.12). */
-export function encodeLogHeader(header: LogHeader, blockSize: number): Buffer {
-  const block = Buffer.alloc(blockSize);
+/** Writes both copies of the header to a block that is zero otherwise: at 0 and at 384, whatever its size (§3.12). */
+export function encodeLogHeader(header: LogHeader, block: Buffer): void {
   writeMetadataHeader(block, 'logHeader');
   block.writeUInt32BE(header.flags, 24);
   writeInt64BE(block, header.first, 32);
@@ -53,5 +52,4 @@ export function encodeLogHeader(header: LogHeader, blockSize: number): Buffer {
   writeInt64BE(block, header.tail, 48);
   writeInt64BE(block, header.lastDump, 56);
   block.copy(block, LOG_HEADER_COPY_OFFSET, 0, LOG_HEADER_BYTES);
-  return block;
 }

@@ -145,7 +145,10 @@ function planGroups(
   return groups;
 }
 
-/** Step 6: how many of a group's blocks its bitmap takes. */
+/**
+ * Step 6: how many of a group's blocks its bitmap takes. For a few sizes (15,877 blocks of 4096 bytes is one) the search
+ * has no fixed point: one bitmap block more leaves too few blocks to fill it. Then the last blocks stay unused.
+ */
 function planGroup(address: number, blocks: number, blockSize: number): ResourceIndexRecord {
   const geometry = dialectGeometry(OPENGFS, blockSize);
   let length = 0;
@@ -153,10 +156,10 @@ function planGroup(address: number, blocks: number, blockSize: number): Resource
     const bytes = Math.floor((blocks - length) / 4);
     let needed = 1;
     while (bytes > bitmapCapacity(geometry, needed)) needed += 1;
-    if (needed === length) break;
+    if (needed === length || (length > 0 && needed > length)) break;
     length = needed;
   }
-  const data = Math.floor((blocks - length) / 4) * 4;
+  const data = Math.min(Math.floor((blocks - length) / 4), bitmapCapacity(geometry, length)) * 4;
   if (data < 4)
     throw usageError(
       `a resource group of ${blocks} blocks is too small`,

@@ -285,11 +285,13 @@ class Maker {
   /** Every segment starts with a clean header; sequences are those of a rotated run, here from 0 (§6). */
   private writeJournals(): void {
     const { blockSize, segmentBlocks } = this.options;
+    const block = Buffer.alloc(blockSize);
     for (const journal of this.layout.journals) {
       for (let segment = 0; segment < journal.segments; segment++) {
         const first = journal.address + segment * segmentBlocks;
         const header = { flags: LOG_HEADER_CLEAN, first, sequence: segment, tail: 0, lastDump: 0 };
-        this.writeBlock(first, encodeLogHeader(header, blockSize));
+        encodeLogHeader(header, block);
+        this.writeBlock(first, block);
       }
     }
   }

@@ -1,7 +1,7 @@
 import type { Pace } from '../bytes/pace.js';
-import type { DirectoryNode, FileNode, TreeNode } from '../tree/node.js';
+import type { DirectoryNode, FileNode } from '../tree/node.js';
 import type { Tree } from '../tree/tree.js';
-import { dataRuns, storedRuns } from './block-runs.js';
+import { dataRuns, RunBuffers, storedRuns } from './block-runs.js';
 import { type BlockRun, countTreeBlocks, heightFor } from './block-tree.js';
 import { countLeafBlocks, planDirectory } from './directory-plan.js';
 import type { Geometry } from './geometry.js';
@@ -18,30 +18,29 @@ export async function countBlocks(
   pace: Pace,
 ): Promise<number> {
   let total = directoryBlocks(geometry, tree.root);
-  const counted = new Set<TreeNode>();
-  for (const { node } of tree.entries()) {
-    if (node === tree.root || counted.has(node)) continue;
-    counted.add(node);
+  const buffers = exact ? new RunBuffers(geometry.blockSize) : undefined;
+  for (const node of tree.nodes().keys()) {
     total += 1;
     if (node.type === 'directory') total += directoryBlocks(geometry, node);
-    if (node.type === 'file') total += fileBlocks(geometry, node, exact);
+    if (node.type === 'file') total += fileBlocks(geometry, node, buffers);
     if (pace.due()) await pace.breathe();
   }
   return total;
 }
 
-/** Blocks of a file besides its dinode. */
-function fileBlocks(geometry: Geometry, file: FileNode, exact: boolean): number {
+/** Blocks of a file besides its dinode; with `buffers` its content is read. */
+function fileBlocks(geometry: Geometry, file: FileNode, buffers: RunBuffers | undefined): number {
   const height = heightFor(geometry, file.size, false);
   if (height === 0 || height === undefined) return 0;
   const { blockSize } = geometry;
-  const runs = exact ? exactRuns(file, blockSize) : storedRuns(file.content, file.size, blockSize);
+  const runs =
+    buffers !== undefined ? exactRuns(file, buffers) : storedRuns(file.content, file.size, blockSize);
   return countTreeBlocks(geometry, height, runs);
 }
 
-function* exactRuns(file: FileNode, blockSize: number): Generator<BlockRun> {
-  for (const { logical, bytes } of dataRuns(file.content, file.size, blockSize)) {
-    yield { logical, count: bytes.length / blockSize };
+function* exactRuns(file: FileNode, buffers: RunBuffers): Generator<BlockRun> {
+  for (const { logical, bytes } of dataRuns(file.content, file.size, buffers)) {
+    yield { logical, count: bytes.length / buffers.blockSize };
   }
 }
 

@@ -16,18 +16,19 @@ export interface Excluded {
  * give us. Throws a DiagnosticError for what can't be left out: a symbolic link or a file that is too long.
  */
 export function excludedFrom(image: GfsImage, tree: Tree): Excluded[] {
+  const remarkable = new Set<TreeNode>();
+  for (const node of [tree.root, ...tree.nodes().keys()]) {
+    if (node.xattrs !== undefined || faultOfNode(image, node) !== undefined) remarkable.add(node);
+  }
   const excluded: Excluded[] = [];
-  const seen = new Set<TreeNode>();
+  if (remarkable.size === 0) return excluded;
+  // Only now are paths needed.
   for (const { path, node } of tree.entries()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
+    if (!remarkable.delete(node)) continue;
     const fault = faultOfNode(image, node);
     if (fault !== undefined) {
-      throw imageError(
-        { file: image.name, path: textFromByteString(path) },
-        fault,
-        'Larger blocks (mkfs_gfs -b) hold more.',
-      );
+      const location = { file: image.name, path: textFromByteString(path) };
+      throw imageError(location, fault, 'Larger blocks (mkfs_gfs -b) hold more.');
     }
     for (const name of node.xattrs?.keys() ?? []) {
       excluded.push({ path, what: `extended attribute ${textFromByteString(name)}` });

@@ -99,7 +99,7 @@ export function encodeSuperblock(superblock: Superblock): Buffer {
 }
 
 /** The first format number of the GFS2 line: the magic is the same, the fields are not. */
-const GFS2_FILESYSTEM_FORMAT_MIN = 1800;
+export const GFS2_FILESYSTEM_FORMAT_MIN = 1800;
 
 /** Whether the device holds OpenGFS of any format number. */
 export function isOpenGfs(source: ByteSource): boolean {

@@ -5,7 +5,7 @@ import { imageError } from '../diagnostic.js';
 import { type DirectoryNode, type FileNode, type LeafNode, sizeOf, type TreeNode } from '../tree/node.js';
 import { countSubdirectories, sortedNames, type Tree } from '../tree/tree.js';
 import { Allocator } from './allocator.js';
-import { dataRuns } from './block-runs.js';
+import { dataRuns, RunBuffers } from './block-runs.js';
 import { heightFor } from './block-tree.js';
 import { BlockTreeWriter, type MetadataBlocks } from './block-tree-writer.js';
 import { DINODE_BYTES, FileType, PayloadFormat } from './constants.js';
@@ -77,7 +77,7 @@ function checkEmpty(image: GfsImage, allocator: Allocator): void {
 async function checkSpace(image: GfsImage, allocator: Allocator, tree: Tree, pace: Pace): Promise<void> {
   const { geometry } = image;
   const free = allocator.freeBlocks;
-  const nodes = [...new Set([...tree.entries()].map(({ node }) => node))];
+  const nodes = [tree.root, ...tree.nodes().keys()];
   const quota = quotaShape(
     geometry,
     nodes.map(({ uid }) => uid),
@@ -116,6 +116,9 @@ class Populator {
   private readonly users = new Map<number, number>();
   private readonly groups = new Map<number, number>();
   private readonly blocks: MetadataBlocks;
+  private readonly buffers: RunBuffers;
+  /** For the dinode that is being made; the sink takes a copy. */
+  private readonly leafBlock: Buffer;
   private rootBlock: Buffer | undefined;
 
   constructor(
@@ -126,6 +129,8 @@ class Populator {
     private readonly options: PopulateOptions,
   ) {
     this.linkCounts = tree.linkCounts();
+    this.buffers = new RunBuffers(image.geometry.blockSize);
+    this.leafBlock = Buffer.alloc(image.geometry.blockSize);
     this.blocks = {
       allocateMetadata: () => allocator.allocateMetadata(),
       writeBlock: (address, block) => this.writeBlock(address, block),
@@ -228,7 +233,7 @@ class Populator {
 
   private async writeLeaf(node: LeafNode): Promise<DirectoryTarget> {
     const { address, group } = this.allocator.allocateDinode();
-    const block = Buffer.alloc(this.image.geometry.blockSize);
+    const block = this.leafBlock.fill(0);
     const links = this.linkCounts.get(node) ?? 1;
     let height = 0;
     let blocks = 1;
@@ -250,7 +255,7 @@ class Populator {
     const height = heightFor(geometry, file.size, false) ?? 0;
     const { pace } = this.options;
     if (height === 0) {
-      for (const { logical, bytes } of dataRuns(file.content, file.size, blockSize)) {
+      for (const { logical, bytes } of dataRuns(file.content, file.size, this.buffers)) {
         dinodeBlock.set(
           bytes.subarray(0, file.size - logical * blockSize),
           DINODE_BYTES + logical * blockSize,
@@ -267,7 +272,7 @@ class Populator {
       },
       writeBlock: this.blocks.writeBlock,
     });
-    for (const { logical, bytes } of dataRuns(file.content, file.size, blockSize)) {
+    for (const { logical, bytes } of dataRuns(file.content, file.size, this.buffers)) {
       const count = bytes.length / blockSize;
       for (let done = 0; done < count; ) {
         const pointers = tree.prepare(logical + done);

@@ -184,7 +184,7 @@ export function countDataBlocks(content: Content, size: number, blockSize: numbe
       const offset = piece.offset + position;
       const block = Math.floor(offset / blockSize);
       const end = Math.min(piece.bytes.length, (block + 1) * blockSize - piece.offset);
-      if (block !== lastBlock && !isZero(piece.bytes.subarray(position, end))) {
+      if (block !== lastBlock && !isZero(piece.bytes, position, end)) {
         count += 1;
         lastBlock = block;
       }

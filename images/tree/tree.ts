@@ -44,13 +44,22 @@ export class Tree {
     yield* entriesBelow(this.root, '/');
   }
 
-  /** How many names each node has that is not a directory: a node missing here has one. */
-  linkCounts(): Map<TreeNode, number> {
-    const seen = new Map<TreeNode, number>();
-    for (const { node } of this.entries()) {
-      if (node.type !== 'directory') seen.set(node, (seen.get(node) ?? 0) + 1);
+  /** Every node but the root once, with the number of its names (directories: 1), in no particular order. */
+  nodes(): Map<TreeNode, number> {
+    const counts = new Map<TreeNode, number>();
+    const pending: DirectoryNode[] = [this.root];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      for (const child of next.entries.values()) {
+        counts.set(child, (counts.get(child) ?? 0) + 1);
+        if (child.type === 'directory') pending.push(child);
+      }
     }
-    return seen;
+    return counts;
+  }
+
+  /** How many names each node has that is not a directory. */
+  linkCounts(): Map<TreeNode, number> {
+    return this.nodes();
   }
 }
 

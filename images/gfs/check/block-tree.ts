@@ -13,8 +13,8 @@ interface Frame {
   readonly block: Buffer;
   readonly start: number;
   readonly pointers: number;
-  /** Data blocks below each pointer. */
-  readonly span: number;
+  /** Levels of blocks below this one; at 1 the pointers lead to data. */
+  readonly level: number;
   readonly logical: number;
   next: number;
 }
@@ -41,7 +41,7 @@ export async function checkBlockTree(
       block: inode.block,
       start: DINODE_BYTES,
       pointers: geometry.dinodePointers,
-      span: blocksBelow(geometry, dinode.height - 1),
+      level: dinode.height,
       logical: 0,
       next: 0,
     },
@@ -55,8 +55,8 @@ export async function checkBlockTree(
     const pointer = readUint64BE(frame.block, frame.start + index * 8);
     if (pointer === 0) continue;
     if (pace.due()) await pace.breathe();
-    const logical = frame.logical + index * frame.span;
-    const isData = frame.span === 1;
+    const logical = frame.logical + index * blocksBelow(geometry, frame.level - 1);
+    const isData = frame.level === 1;
     const what = isData ? (journaled ? 'a journaled data block' : 'a data block') : 'an indirect block';
     const claim = isData && !journaled ? Claim.data : Claim.metadata;
     if (!context.claim(pointer, claim, frame.address, what, path)) continue;
@@ -78,7 +78,7 @@ export async function checkBlockTree(
       block,
       start: geometry.indirectHeaderBytes,
       pointers: geometry.indirectPointers,
-      span: frame.span / geometry.indirectPointers,
+      level: frame.level - 1,
       logical,
       next: 0,
     });

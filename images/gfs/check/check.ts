@@ -15,7 +15,7 @@ import { checkSuperblock } from './superblock.js';
 
 export interface CheckOptions {
   readonly pace: Pace;
-  /** The check ends when there are more faults than this. */
+  /** The check ends when there are more faults than this; 1000 unless given. */
   readonly limit?: number;
 }
 
@@ -26,6 +26,8 @@ export interface CheckResult {
   /** Inodes found, the filesystem's own included. */
   readonly inodes: number;
   readonly directories: number;
+  /** Regular files that have a name. */
+  readonly files: number;
   /** Blocks that inodes own. */
   readonly blocksUsed: number;
 }
@@ -43,11 +45,14 @@ export async function checkOpenGfs(device: ByteSource, options: CheckOptions): P
   if (superblock === undefined) return resultOf(faults);
   const context = new CheckContext(new GfsImage(device), faults, options.pace);
   checkIndexes(context);
-  const quota = await checkSpecialInodes(context);
-  await checkTree(context);
-  checkLinks(context);
-  await checkResourceGroups(context);
-  if (quota !== undefined && !faults.truncated) checkQuota(context, quota);
+  // Without a group no block can be judged: there would be nothing but faults that follow from that one.
+  if (context.groups.length > 0) {
+    const quota = await checkSpecialInodes(context);
+    await checkTree(context);
+    checkLinks(context);
+    await checkResourceGroups(context);
+    if (quota !== undefined && !faults.truncated) checkQuota(context, quota);
+  }
   await checkJournals(context);
   return resultOf(faults, context);
 }
@@ -58,53 +63,55 @@ function resultOf(faults: FaultList, context?: CheckContext): CheckResult {
     truncated: faults.truncated,
     inodes: context?.inodes.size ?? 0,
     directories: context?.directories ?? 0,
+    files: context?.files ?? 0,
     blocksUsed: context?.blocksUsed ?? 0,
   };
 }
 
 /** Claims the filesystem's own files. Returns the quota file. Older tools made none of quota and license (§12). */
 async function checkSpecialInodes(context: CheckContext): Promise<DinodeBlock | undefined> {
-  const { superblock, geometry } = context.image;
-  const special = async (address: number, inode: SpecialInode): Promise<DinodeBlock | undefined> => {
-    const checked = await checkDinode(context, address, geometry.superblockBlock, `the ${inode.what}`, inode);
+  const { journalIndex, resourceIndex, license, quota } = context.image.superblock;
+  const special = async (address: number, what: string, payloads: readonly number[]) => {
+    const checked = await checkSpecial(context, address, `the ${what}`, {
+      what,
+      type: FileType.file,
+      payloads,
+    });
     const facts = context.inodes.get(address);
     // The superblock is their one link.
-    if (facts !== undefined) facts.found = 1;
+    if (facts !== undefined) facts.found += 1;
     return checked?.inode;
   };
-  const file = FileType.file;
-  await special(superblock.journalIndex.address, {
-    what: 'journal index',
-    type: file,
-    payload: PayloadFormat.journalIndex,
-  });
-  await special(superblock.resourceIndex.address, {
-    what: 'resource index',
-    type: file,
-    payload: PayloadFormat.resourceIndex,
-  });
-  const license = superblock.license.address;
-  if (license !== 0) {
-    const inode = await special(license, { what: 'license', type: file });
-    if (
-      inode !== undefined &&
-      inode.dinode.payloadFormat !== PayloadFormat.quota &&
-      inode.dinode.payloadFormat !== PayloadFormat.none
-    ) {
-      context.faults.add(
-        'license-file',
-        license,
-        `payload format ${inode.dinode.payloadFormat} (mkfs writes ${PayloadFormat.quota})`,
-      );
-    }
-  }
-  if (superblock.quota.address === 0) return undefined;
-  return special(superblock.quota.address, { what: 'quota', type: file, payload: PayloadFormat.quota });
+  await special(journalIndex.address, 'journal index', [PayloadFormat.journalIndex]);
+  await special(resourceIndex.address, 'resource index', [PayloadFormat.resourceIndex]);
+  // mkfs gives the license file the number of the quota file (§7).
+  if (license.address !== 0)
+    await special(license.address, 'license', [PayloadFormat.quota, PayloadFormat.none]);
+  return quota.address === 0 ? undefined : special(quota.address, 'quota', [PayloadFormat.quota]);
 }
 
-interface OpenDirectory {
-  readonly checked: CheckedInode;
+async function checkSpecial(
+  context: CheckContext,
+  address: number,
+  path: string,
+  special: SpecialInode,
+): Promise<CheckedInode | undefined> {
+  const { superblockBlock } = context.image.geometry;
+  const checked = await checkDinode(context, address, superblockBlock, path, special);
+  if (checked === undefined) {
+    context.faults.add(
+      'superblock-inode',
+      superblockBlock,
+      `the superblock has the ${special.what} inode at block ${address}, where there is no dinode of its own`,
+    );
+  }
+  return checked;
+}
+
+/** A directory that is claimed but not yet read. Its block is read again: hostile images have very many of them. */
+interface PendingDirectory {
   readonly address: number;
+  readonly treeBlocks: number;
   readonly parent: number;
   readonly path: string;
 }
@@ -113,18 +120,18 @@ interface OpenDirectory {
 async function checkTree(context: CheckContext): Promise<void> {
   const { faults, pace, image } = context;
   const root = image.superblock.root.address;
-  const checked = await checkDinode(context, root, image.geometry.superblockBlock, '/', {
-    what: 'root',
-    type: FileType.directory,
-    ...rootPayload(context),
-  });
+  const checked = await checkSpecial(context, root, '/', { what: 'root', type: FileType.directory });
   if (checked === undefined || checked.inode.dinode.type !== FileType.directory) return;
-  const pending: OpenDirectory[] = [{ checked, address: root, parent: root, path: '/' }];
+  const pending: PendingDirectory[] = [
+    { address: root, treeBlocks: checked.treeBlocks, parent: root, path: '/' },
+  ];
   for (let next = pending.pop(); next !== undefined && !faults.truncated; next = pending.pop()) {
     context.directories += 1;
     const facts = context.inodes.get(next.address)!;
-    facts.found = 2;
-    for (const name of checkDirectory(context, next.checked, next.parent, next.path)) {
+    facts.found += 2;
+    const inode = image.readDinode(next.address, next.path);
+    const names = checkDirectory(context, { inode, treeBlocks: next.treeBlocks }, next.parent, next.path);
+    for (const name of names) {
       if (pace.due()) await pace.breathe();
       if (faults.truncated) return;
       const child = await checkName(context, name, next);
@@ -135,21 +142,12 @@ async function checkTree(context: CheckContext): Promise<void> {
   }
 }
 
-/** The payload format of the root depends on whether it is hashed, which its own check knows. */
-function rootPayload({ image, faults }: CheckContext): { payload?: number } {
-  const { address } = image.superblock.root;
-  if (!(address > 0 && address < image.blockCount)) return {};
-  const flags =
-    faults.attempt('superblock-inode', address, () => image.readBlock(address).readUInt32BE(128)) ?? 0;
-  return { payload: (flags & 2) !== 0 ? PayloadFormat.none : PayloadFormat.directory };
-}
-
 /** Checks what a name stands for. Returns it when it is a directory to go into. */
 async function checkName(
   context: CheckContext,
   { dirent, block }: FoundName,
-  directory: OpenDirectory,
-): Promise<OpenDirectory | undefined> {
+  directory: PendingDirectory,
+): Promise<PendingDirectory | undefined> {
   const { faults } = context;
   const path = childPath(directory.path, dirent.name);
   const { address } = dirent.inode;
@@ -185,6 +183,7 @@ async function checkName(
   }
   if (facts.type !== FileType.directory) {
     facts.found += 1;
+    if (checked !== undefined && facts.type === FileType.file) context.files += 1;
     return undefined;
   }
   if (checked === undefined) {
@@ -196,7 +195,7 @@ async function checkName(
     );
     return undefined;
   }
-  return { checked, address, parent: directory.address, path };
+  return { address, treeBlocks: checked.treeBlocks, parent: directory.address, path };
 }
 
 function checkLinks({ inodes, faults }: CheckContext): void {

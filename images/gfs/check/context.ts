@@ -27,9 +27,12 @@ export class CheckContext {
   readonly users = new Map<number, number>();
   readonly owningGroups = new Map<number, number>();
   directories = 0;
+  files = 0;
   blocksUsed = 0;
-  /** Some inode has extended attributes, whose data blocks are not followed. */
+  /** Some inode has extended attributes. */
   hasAttributes = false;
+  /** Blocks of attribute data that inodes count: no pointer to them is followed, the format document has none. */
+  attributeData = 0;
   private lastGroup: ResourceIndexRecord | undefined;
 
   constructor(
@@ -42,25 +45,24 @@ export class CheckContext {
   groupOf(block: number): ResourceIndexRecord | undefined {
     const last = this.lastGroup;
     if (last !== undefined && block >= last.firstData && block < last.firstData + last.data) return last;
-    let low = 0;
-    let high = this.groups.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.groups[middle]!.address <= block) low = middle + 1;
-      else high = middle;
-    }
-    const group = this.groups[low - 1];
+    const group = this.lastGroupFrom(block);
     if (group === undefined || block < group.firstData || block >= group.firstData + group.data)
       return undefined;
     this.lastGroup = group;
     return group;
   }
 
+  /** The group whose header is this block. */
+  groupAt(address: number): ResourceIndexRecord | undefined {
+    const group = this.lastGroupFrom(address);
+    return group?.address === address ? group : undefined;
+  }
+
   /**
    * Gives a block to an owner. False, with a fault at `holder`, when it lies nowhere it may or belongs to another;
    * what it points at must then not be followed.
    */
-  claim(block: number, claim: ClaimValue, holder: number, what: string, path: string): boolean {
+  claim(block: number, claim: ClaimValue, holder: number, what: string, path?: string): boolean {
     if (this.groupOf(block) === undefined) {
       this.faults.add('block-location', holder, `${what}: block ${block} is ${this.placeOf(block)}`, path);
       return false;
@@ -79,6 +81,18 @@ export class CheckContext {
     return true;
   }
 
+  /** The last group that begins at this block or before it. */
+  private lastGroupFrom(block: number): ResourceIndexRecord | undefined {
+    let low = 0;
+    let high = this.groups.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.groups[middle]!.address <= block) low = middle + 1;
+      else high = middle;
+    }
+    return this.groups[low - 1];
+  }
+
   private placeOf(block: number): string {
     const { image } = this;
     if (!(block < image.blockCount)) return `outside the device (${image.blockCount} blocks)`;
@@ -88,7 +102,9 @@ export class CheckContext {
         block >= address && block < address + segments * image.superblock.segmentBlocks,
     );
     if (journal >= 0) return `in journal ${journal}`;
-    const group = this.groups.findIndex(({ address, firstData }) => block >= address && block < firstData);
-    return group >= 0 ? `the header or bitmap of resource group ${group}` : 'in no resource group';
+    const group = this.lastGroupFrom(block);
+    return group !== undefined && block < group.firstData
+      ? `the header or bitmap of the resource group at block ${group.address}`
+      : 'in no resource group';
   }
 }

@@ -2,6 +2,7 @@ import { readUint64BE } from '../../bytes/integers.js';
 import { isZero } from '../../bytes/zeros.js';
 import { capacityOf } from '../block-tree.js';
 import { DINODE_BYTES, DinodeFlag, FileType, fileTypeName, HEIGHT_MAX, PayloadFormat } from '../constants.js';
+import { decodeDinode } from '../dinode.js';
 import { type DinodeBlock, isJournaled } from '../image.js';
 import { faultOfHeader } from '../metadata-header.js';
 import { checkBlockTree } from './block-tree.js';
@@ -10,18 +11,21 @@ import type { CheckContext } from './context.js';
 
 const RESERVED_OFFSET = 176;
 
+/** Every flag there is (§2). */
+const FLAGS_KNOWN = 0xc00001ff;
+
 /** What a dinode must be where the superblock, and not a directory, refers to it. */
 export interface SpecialInode {
   readonly what: string;
   readonly type: number;
-  /** Undefined where any payload format will do. */
-  readonly payload?: number;
+  /** The payload formats it may have; undefined where that follows from the type. */
+  readonly payloads?: readonly number[];
 }
 
 /** An inode whose blocks are claimed. */
 export interface CheckedInode {
   readonly inode: DinodeBlock;
-  /** The dinode, its tree and its attributes; leaves of a directory are not among them. */
+  /** Blocks of the dinode, its tree and its attributes; leaves of a directory are not among them. */
   readonly treeBlocks: number;
 }
 
@@ -61,18 +65,33 @@ export async function checkDinode(
   if (checkShape(context, inode, path) && dinode.height > 0)
     blocks += await checkBlockTree(context, inode, path);
   blocks += checkAttributes(context, inode, path);
-  addUsage(context, inode, blocks);
   // Leaves of a hashed directory are counted when its table is followed.
-  if (!isHashed(inode) && dinode.blocks !== blocks) {
-    faults.add('dinode-blocks', address, `the dinode counts ${dinode.blocks} blocks, it has ${blocks}`, path);
-  }
+  if (dinode.type !== FileType.directory || !isHashed(inode)) checkBlockCount(context, inode, blocks, path);
   return { inode, treeBlocks: blocks };
 }
 
-/** Adds blocks to what an inode's owners use. */
-export function addUsage(context: CheckContext, { dinode }: DinodeBlock, blocks: number): void {
-  context.users.set(dinode.uid, (context.users.get(dinode.uid) ?? 0) + blocks);
-  context.owningGroups.set(dinode.gid, (context.owningGroups.get(dinode.gid) ?? 0) + blocks);
+/** Compares an inode's block count with what was found, and adds that to what its owners use. */
+export function checkBlockCount(
+  context: CheckContext,
+  { address, dinode }: DinodeBlock,
+  found: number,
+  path: string,
+): void {
+  let owned = found;
+  if (dinode.attributes !== 0 && dinode.blocks > found && dinode.blocks <= context.image.blockCount) {
+    // Values of large attributes: their blocks are counted, but nothing says where the pointers to them stand.
+    context.attributeData += dinode.blocks - found;
+    owned = dinode.blocks;
+  } else if (dinode.blocks !== found) {
+    context.faults.add(
+      'dinode-blocks',
+      address,
+      `the dinode counts ${dinode.blocks} blocks, it has ${found}`,
+      path,
+    );
+  }
+  context.users.set(dinode.uid, (context.users.get(dinode.uid) ?? 0) + owned);
+  context.owningGroups.set(dinode.gid, (context.owningGroups.get(dinode.gid) ?? 0) + owned);
 }
 
 export function isHashed({ dinode }: DinodeBlock): boolean {
@@ -82,7 +101,7 @@ export function isHashed({ dinode }: DinodeBlock): boolean {
 function readInode(context: CheckContext, address: number, path: string): DinodeBlock | undefined {
   const block = context.image.readBlock(address);
   const fault = faultOfHeader(block, 'dinode');
-  if (fault === undefined) return context.image.readDinode(address, path);
+  if (fault === undefined) return { address, block, dinode: decodeDinode(block) };
   context.faults.add('dinode-header', address, fault, path);
   return undefined;
 }
@@ -103,15 +122,28 @@ function checkFields(
   for (const time of [dinode.accessTime, dinode.modificationTime, dinode.changeTime]) {
     if (!Number.isFinite(time)) faults.add('dinode-time', address, 'a time is beyond any calendar', path);
   }
-  const payload = expectedPayload({ address, dinode, block }, special);
-  if (payload !== undefined && dinode.payloadFormat !== payload) {
+  const payloads = special?.payloads ?? [expectedPayload({ address, dinode, block })];
+  if (!payloads.includes(dinode.payloadFormat)) {
     faults.add(
       'dinode-payload',
       address,
-      `payload format ${dinode.payloadFormat} instead of ${payload}`,
+      `payload format ${dinode.payloadFormat} instead of ${payloads.join(' or ')}`,
       path,
     );
   }
+  checkFlags(context, { address, dinode, block }, path, special);
+  if (!isZero(block.subarray(RESERVED_OFFSET, DINODE_BYTES)) || block.readUInt16BE(144) !== 0) {
+    faults.add('reserved-not-zero', address, 'a reserved field of the dinode is not zero', path);
+  }
+  checkGroup(context, { address, dinode, block }, path, special);
+}
+
+function checkFlags(
+  { faults }: CheckContext,
+  { address, dinode }: DinodeBlock,
+  path: string,
+  special?: SpecialInode,
+): void {
   const isDirectory = dinode.type === FileType.directory;
   if ((isDirectory || special !== undefined) && !isJournaled(dinode)) {
     faults.add(
@@ -126,28 +158,31 @@ function checkFields(
   }
   if ((dinode.flags & DinodeFlag.unused) !== 0)
     faults.add('dinode-flags', address, 'the dinode in use is marked as unused', path);
-  if (!isZero(block.subarray(RESERVED_OFFSET, DINODE_BYTES)) || block.readUInt16BE(144) !== 0) {
-    faults.add('reserved-not-zero', address, 'a reserved field of the dinode is not zero', path);
-  }
-  checkGroup(context, { address, dinode, block }, path);
+  const unknown = (dinode.flags & ~FLAGS_KNOWN) >>> 0;
+  if (unknown !== 0) faults.add('dinode-flags', address, `unknown flags 0x${unknown.toString(16)}`, path);
 }
 
-function expectedPayload(inode: DinodeBlock, special?: SpecialInode): number | undefined {
-  if (special !== undefined) return special.payload;
+function expectedPayload(inode: DinodeBlock): number {
   if (inode.dinode.type !== FileType.directory) return PayloadFormat.none;
   return isHashed(inode) ? PayloadFormat.none : PayloadFormat.directory;
 }
 
-/** All four fields are zero, or name the group and lie inside it. */
-function checkGroup({ faults, groups }: CheckContext, { address, dinode }: DinodeBlock, path: string): void {
+/** The fields name the group and lie inside it; mkfs leaves all four zero in what it makes. */
+function checkGroup(
+  context: CheckContext,
+  { address, dinode }: DinodeBlock,
+  path: string,
+  special?: SpecialInode,
+): void {
+  const { faults } = context;
   const fields = [
     dinode.resourceGroup,
     dinode.goalResourceGroup,
     dinode.goalDataBlock,
     dinode.goalMetadataBlock,
   ];
-  if (fields.every((field) => field === 0)) return;
-  const own = groups.find(({ firstData, data }) => address >= firstData && address < firstData + data);
+  if (special !== undefined && fields.every((field) => field === 0)) return;
+  const own = context.groupOf(address);
   if (own !== undefined && dinode.resourceGroup !== own.address) {
     faults.add(
       'dinode-group',
@@ -156,7 +191,7 @@ function checkGroup({ faults, groups }: CheckContext, { address, dinode }: Dinod
       path,
     );
   }
-  const goal = groups.find((group) => group.address === dinode.goalResourceGroup);
+  const goal = context.groupAt(dinode.goalResourceGroup);
   if (goal === undefined) {
     faults.add(
       'dinode-group',
@@ -186,17 +221,20 @@ function checkShape(
     faults.add('dinode-height', address, `a ${fileTypeName(type) ?? 'dinode'} of height ${height}`, path);
     return false;
   }
-  if (size > capacityOf(image.geometry, height, isJournaled(dinode))) {
+  if (!Number.isFinite(size) || size > capacityOf(image.geometry, height, isJournaled(dinode))) {
     faults.add('dinode-size', address, `${size} bytes do not fit height ${height}`, path);
     return height > 0;
   }
   if (type === FileType.symlink) {
-    const end = DINODE_BYTES + size;
-    if (size < 1 || size >= image.geometry.stuffedBytes || block[end] !== 0) {
+    if (
+      size < 1 ||
+      size >= image.geometry.stuffedBytes ||
+      block.indexOf(0, DINODE_BYTES) !== DINODE_BYTES + size
+    ) {
       faults.add(
         'symlink-target',
         address,
-        `a symbolic link of ${size} bytes that is not followed by zero`,
+        `a symbolic link of ${size} bytes is empty, too long, or its first zero is not right behind it`,
         path,
       );
     }

@@ -9,7 +9,7 @@ import type { DinodeBlock } from '../image.js';
 import { faultOfHeader } from '../metadata-header.js';
 import { Claim } from './claims.js';
 import type { CheckContext } from './context.js';
-import { addUsage, type CheckedInode, isHashed } from './dinodes.js';
+import { type CheckedInode, checkBlockCount, isHashed } from './dinodes.js';
 
 /** A name found in a directory, with the block it stands in. */
 export interface FoundName {
@@ -103,14 +103,18 @@ class DirectoryChecker {
   private readArea(holder: number, bytes: Buffer, start: number, fits?: (hash: number) => boolean): number {
     const { faults } = this.context;
     let live = 0;
+    let count = 0;
     const records = readDirents(bytes, start, (offset, message) => {
       faults.add('dirent-chain', holder, `${message}, at byte ${offset} of the block`, this.path);
     });
     for (const { dirent } of records) {
+      count += 1;
       if (dirent === undefined) continue;
       live += 1;
       this.take(holder, dirent, fits);
     }
+    if (live === 0 && count > 1)
+      faults.add('dirent-chain', holder, `${count} records, and none of them in use`, this.path);
     this.live += live;
     return live;
   }
@@ -146,12 +150,16 @@ class DirectoryChecker {
 
   private readHashed(): void {
     const { context, directory, path } = this;
-    const { address, dinode } = directory;
+    const { address } = directory;
     const table = context.faults.attempt('directory-table', address, () =>
       readHashTable(context.image, directory),
     );
-    if (table === undefined) return;
+    if (table === undefined) {
+      checkBlockCount(context, directory, this.treeBlocks, path);
+      return;
+    }
     const blocksBefore = context.blocksUsed;
+    const firstRuns = new Set<number>();
     for (const run of runsOf(table)) {
       if (run.leaf === 0) {
         context.faults.add(
@@ -162,19 +170,19 @@ class DirectoryChecker {
         );
         continue;
       }
+      if (firstRuns.has(run.leaf)) {
+        context.faults.add(
+          'leaf-depth',
+          run.leaf,
+          `pointers from entry ${run.first} on lead to this leaf, and so do others before them`,
+          path,
+        );
+        continue;
+      }
+      firstRuns.add(run.leaf);
       this.readLeaves(run);
     }
-    const leaves = context.blocksUsed - blocksBefore;
-    addUsage(context, directory, leaves);
-    const blocks = this.treeBlocks + leaves;
-    if (dinode.blocks !== blocks) {
-      context.faults.add(
-        'dinode-blocks',
-        address,
-        `the dinode counts ${dinode.blocks} blocks, it has ${blocks}`,
-        path,
-      );
-    }
+    checkBlockCount(context, directory, this.treeBlocks + context.blocksUsed - blocksBefore, path);
   }
 
   /** A leaf and the chain behind it. */

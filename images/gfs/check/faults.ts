@@ -29,12 +29,13 @@ export class FaultList {
     });
   }
 
-  /** Runs a reader that others use too: what it throws about the image becomes a fault. */
+  /** Runs a reader that others use too: what it throws about the image becomes a fault; what it throws about the host stays. */
   attempt<T>(rule: Rule, block: number | undefined, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof DiagnosticError)) throw error;
+      if (!(error instanceof DiagnosticError) || error.diagnostics.some(({ kind }) => kind !== 'image'))
+        throw error;
       for (const { message, location } of error.diagnostics)
         this.add(rule, location?.block ?? block, message);
       return undefined;

@@ -1,5 +1,17 @@
-import { faultOfResourceIndexRecord, readJournalIndex, readRawResourceIndex } from '../indexes.js';
+import { isZero } from '../../bytes/zeros.js';
+import { JOURNAL_INDEX_RECORD_BYTES, RESOURCE_INDEX_RECORD_BYTES } from '../constants.js';
+import { decodeRecords, faultOfResourceIndexRecord, readIndexBytes } from '../indexes.js';
+import { decodeJournalIndexRecord, type JournalIndexRecord } from '../journal.js';
+import { decodeResourceIndexRecord } from '../resource-group.js';
 import type { CheckContext } from './context.js';
+
+/** Pad and reserved bytes of a record, from and to (§3.4, §3.5). */
+type ReservedBytes = readonly (readonly [number, number])[];
+const journalReserved: ReservedBytes = [[12, 80]];
+const groupReserved: ReservedBytes = [
+  [12, 16],
+  [32, 96],
+];
 
 /** Checks both indexes and remembers the records that can be believed. */
 export function checkIndexes(context: CheckContext): void {
@@ -10,52 +22,102 @@ export function checkIndexes(context: CheckContext): void {
 function checkResourceIndex(context: CheckContext): void {
   const { image, faults } = context;
   const indexBlock = image.superblock.resourceIndex.address;
-  const records = faults.attempt('resource-index', indexBlock, () => readRawResourceIndex(image)) ?? [];
+  const bytes = faults.attempt('resource-index', indexBlock, () =>
+    readIndexBytes(image, indexBlock, 'a resource index', RESOURCE_INDEX_RECORD_BYTES),
+  );
+  if (bytes === undefined) return;
+  const records = decodeRecords(bytes, RESOURCE_INDEX_RECORD_BYTES, decodeResourceIndexRecord);
   if (records.length === 0) faults.add('resource-index', indexBlock, 'there is no resource group');
   const good = [];
   let end = image.geometry.superblockBlock + 1;
   for (const [index, record] of records.entries()) {
+    const what = `resource group ${index}`;
+    checkReserved(context, bytes, index, RESOURCE_INDEX_RECORD_BYTES, groupReserved, indexBlock, what);
     const fault = faultOfResourceIndexRecord(image, record);
-    if (fault !== undefined) faults.add('resource-index', indexBlock, `resource group ${index}: ${fault}`);
+    if (fault !== undefined) faults.add('resource-index', indexBlock, `${what}: ${fault}`);
     else if (record.address < end) {
       faults.add(
         'resource-index',
         indexBlock,
-        `resource group ${index} at block ${record.address} begins inside the one before it, or out of order`,
+        `${what} at block ${record.address} begins inside the one before it, or out of order`,
       );
     } else {
       good.push(record);
       end = record.firstData + record.data;
     }
+    if (faults.truncated) break;
   }
   context.groups = good;
+}
+
+function checkReserved(
+  { faults }: CheckContext,
+  bytes: Buffer,
+  index: number,
+  recordBytes: number,
+  reserved: ReservedBytes,
+  block: number,
+  what: string,
+): void {
+  const record = bytes.subarray(index * recordBytes, (index + 1) * recordBytes);
+  if (reserved.some(([from, to]) => !isZero(record.subarray(from, to))))
+    faults.add('reserved-not-zero', block, `a reserved field of the record of ${what} is not zero`);
+}
+
+/** A part of the device that belongs to one thing. */
+interface Area {
+  readonly what: string;
+  readonly start: number;
+  readonly end: number;
+  /** Undefined for a resource group. */
+  readonly journal?: JournalIndexRecord;
 }
 
 function checkJournalIndex(context: CheckContext): void {
   const { image, faults } = context;
   const { segmentBlocks } = image.superblock;
   const indexBlock = image.superblock.journalIndex.address;
-  const records = faults.attempt('journal-index', indexBlock, () => readJournalIndex(image)) ?? [];
+  const bytes = faults.attempt('journal-index', indexBlock, () =>
+    readIndexBytes(image, indexBlock, 'a journal index', JOURNAL_INDEX_RECORD_BYTES),
+  );
+  if (bytes === undefined) return;
+  const records = decodeRecords(bytes, JOURNAL_INDEX_RECORD_BYTES, decodeJournalIndexRecord);
   if (records.length === 0) faults.add('journal-index', indexBlock, 'there is no journal');
-  const good = [];
-  const taken = context.groups.map((group) => ({
-    what: `the resource group at block ${group.address}`,
-    start: group.address,
-    end: group.firstData + group.data,
-  }));
-  for (const [index, record] of records.entries()) {
-    const end = record.address + record.segments * segmentBlocks;
-    const fault = faultOfJournal(context, record.address, record.segments, end);
-    const overlap = taken.find((other) => record.address < other.end && other.start < end);
-    if (fault !== undefined) faults.add('journal-index', indexBlock, `journal ${index}: ${fault}`);
-    else if (overlap !== undefined)
-      faults.add('journal-index', indexBlock, `journal ${index}: it overlaps ${overlap.what}`);
-    else {
-      good.push(record);
-      taken.push({ what: `journal ${index}`, start: record.address, end });
-    }
+  const areas: Area[] = [];
+  for (const [index, journal] of records.entries()) {
+    const what = `journal ${index}`;
+    checkReserved(context, bytes, index, JOURNAL_INDEX_RECORD_BYTES, journalReserved, indexBlock, what);
+    const end = journal.address + journal.segments * segmentBlocks;
+    const fault = faultOfJournal(context, journal.address, journal.segments, end);
+    if (fault === undefined) areas.push({ what, start: journal.address, end, journal });
+    else faults.add('journal-index', indexBlock, `${what}: ${fault}`);
+    if (faults.truncated) break;
   }
-  context.journals = good;
+  context.journals = withoutOverlaps(context, areas, indexBlock);
+}
+
+/** The journals that lie apart from each other and from all resource groups, in the order of the index. */
+function withoutOverlaps(
+  { groups, faults }: CheckContext,
+  journals: readonly Area[],
+  indexBlock: number,
+): JournalIndexRecord[] {
+  const groupAreas: Area[] = groups.map(({ address, firstData, data }) => ({
+    what: `the resource group at block ${address}`,
+    start: address,
+    end: firstData + data,
+  }));
+  const bad = new Set<JournalIndexRecord>();
+  let last: Area | undefined;
+  for (const area of [...groupAreas, ...journals].sort((a, b) => a.start - b.start)) {
+    if (last !== undefined && area.start < last.end) {
+      const [journal, other] = area.journal === undefined ? [last, area] : [area, last];
+      if (journal.journal !== undefined) bad.add(journal.journal);
+      faults.add('journal-index', indexBlock, `${journal.what} overlaps ${other.what}`);
+    }
+    if (last === undefined || area.end > last.end) last = area;
+  }
+  return journals.flatMap(({ journal }) => (journal === undefined || bad.has(journal) ? [] : [journal]));
 }
 
 function faultOfJournal(

@@ -7,7 +7,10 @@ import type { CheckContext } from './context.js';
 
 /** Checks the log headers of all journals (§6): no external tool does. */
 export async function checkJournals(context: CheckContext): Promise<void> {
-  for (const [index, journal] of context.journals.entries()) await checkJournal(context, index, journal);
+  for (const [index, journal] of context.journals.entries()) {
+    if (context.faults.truncated) return;
+    await checkJournal(context, index, journal);
+  }
 }
 
 async function checkJournal(
@@ -17,7 +20,7 @@ async function checkJournal(
 ): Promise<void> {
   const { image, faults, pace } = context;
   const { segmentBlocks } = image.superblock;
-  const found: { block: number; header: LogHeader }[] = [];
+  const found: Found[] = [];
   for (let segment = 0; segment < journal.segments && !faults.truncated; segment++) {
     if (pace.due()) await pace.breathe();
     const block = journal.address + segment * segmentBlocks;
@@ -25,7 +28,7 @@ async function checkJournal(
     if (header !== undefined) found.push({ block, header });
   }
   // A missing header is a fault of its own: the run is judged only when all are there.
-  if (found.length === journal.segments) checkSequences(context, index, found);
+  if (found.length === journal.segments) checkSequences(context, index, journal, found);
 }
 
 function readLogHeader({ image, faults }: CheckContext, block: number, where: string): LogHeader | undefined {
@@ -45,50 +48,77 @@ function readLogHeader({ image, faults }: CheckContext, block: number, where: st
   return decodeLogHeader(bytes);
 }
 
+/** A segment's header with its block. */
+interface Found {
+  readonly block: number;
+  readonly header: LogHeader;
+}
+
 function checkSequences(
   context: CheckContext,
   index: number,
-  found: readonly { block: number; header: LogHeader }[],
+  journal: JournalIndexRecord,
+  found: readonly Found[],
 ): void {
-  const { faults } = context;
-  let head = 0;
-  let drops = 0;
-  for (const [position, { block, header }] of found.entries()) {
-    if (header.sequence > found[head]!.header.sequence) head = position;
-    const next = found[(position + 1) % found.length]!;
-    if (found.length > 1 && next.header.sequence === header.sequence) {
+  const { faults, image } = context;
+  const odd = oddOneOut(found.map(({ header }) => header.sequence));
+  const wrong = odd === undefined ? undefined : found[odd];
+  if (wrong !== undefined) {
+    faults.add(
+      'journal-sequence',
+      wrong.block,
+      `journal ${index}: sequence ${wrong.header.sequence} breaks the rising run of the segments`,
+    );
+  }
+  const end = journal.address + journal.segments * image.superblock.segmentBlocks;
+  let head = found[0]!;
+  for (const each of found) {
+    const { block, header } = each;
+    if (header.sequence > head.header.sequence) head = each;
+    // A header that ends a transaction names the transaction's first block; one that stands alone names itself.
+    const isAlone = (header.flags & LOG_HEADER_CLEAN) !== 0;
+    const isPlausible = isAlone
+      ? header.first === block
+      : header.first >= journal.address && header.first < end;
+    if (!isPlausible) {
       faults.add(
-        'journal-sequence',
-        next.block,
-        `journal ${index}: sequence ${header.sequence} stands at block ${block} too`,
+        'journal-header',
+        block,
+        `journal ${index}: this header names block ${header.first} as its first`,
       );
     }
-    if (next.header.sequence < header.sequence) {
-      drops += 1;
-      if (drops === 2)
-        faults.add(
-          'journal-sequence',
-          next.block,
-          `journal ${index}: the sequence falls a second time, from ${header.sequence} to ${next.header.sequence}`,
-        );
-    }
   }
-  const { block, header } = found[head]!;
-  if ((header.flags & LOG_HEADER_CLEAN) === 0) {
+  if ((head.header.flags & LOG_HEADER_CLEAN) === 0) {
     faults.add(
       'journal-dirty',
-      block,
+      head.block,
       `journal ${index}: its head was not unmounted cleanly and waits to be replayed`,
     );
   }
-  for (const { block: at, header: each } of found) {
-    // A header that ends a transaction names the transaction's first block; one that stands alone names itself.
-    const clean = (each.flags & LOG_HEADER_CLEAN) !== 0;
-    if (clean && each.first !== at)
-      faults.add(
-        'journal-header',
-        at,
-        `journal ${index}: a header that stands alone names block ${each.first} as its first`,
-      );
-  }
 }
+
+/**
+ * The position in a journal's sequences at which they are no rotated rising run, or undefined. A rising run that is
+ * read as a ring does not rise at just one place; where there are more, and one header less would leave one, it is
+ * that header.
+ */
+function oddOneOut(sequences: readonly number[]): number | undefined {
+  const { length } = sequences;
+  if (length < 2) return undefined;
+  const falls: number[] = [];
+  for (let position = 0; position < length; position++) {
+    if (sequences[position]! >= sequences[(position + 1) % length]!) falls.push(position);
+  }
+  const [first, second] = falls;
+  if (first === undefined || second === undefined) return undefined;
+  for (const position of falls.flatMap((fall) => [fall, (fall + 1) % length]).slice(0, CANDIDATES_MAX)) {
+    const before = sequences[(position + length - 1) % length]!;
+    const after = sequences[(position + 1) % length]!;
+    const own = Number(falls.includes(position)) + Number(falls.includes((position + length - 1) % length));
+    if (falls.length - own + Number(before >= after) <= 1) return position;
+  }
+  return (first + 1) % length;
+}
+
+/** Two falls have four headers beside them; where there are more, no single header is at fault. */
+const CANDIDATES_MAX = 4;

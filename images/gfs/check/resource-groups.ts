@@ -1,7 +1,7 @@
 import { readBytes } from '../../bytes/byte-source.js';
 import { isZero } from '../../bytes/zeros.js';
-import { BlockState, countStates, stateAt } from '../bitmap.js';
-import { BlockType, DinodeFlag } from '../constants.js';
+import { BlockState, stateAt } from '../bitmap.js';
+import { BlockType, DinodeFlag, MAGIC } from '../constants.js';
 import { decodeDinode } from '../dinode.js';
 import { faultOfHeader, readMetadataHeader } from '../metadata-header.js';
 import {
@@ -15,28 +15,37 @@ import type { CheckContext } from './context.js';
 
 /** Checks headers, bitmaps and counters of all groups against what the inodes claimed. */
 export async function checkResourceGroups(context: CheckContext): Promise<void> {
+  let attributeData = 0;
   for (const group of context.groups) {
     if (context.faults.truncated) return;
-    await context.pace.breathe();
-    checkGroup(context, group);
+    if (context.pace.due()) await context.pace.breathe();
+    attributeData += await checkGroup(context, group);
+  }
+  if (attributeData !== context.attributeData && !context.faults.truncated) {
+    context.faults.add(
+      'attribute-block',
+      undefined,
+      `inodes count ${context.attributeData} blocks of attribute data, there are ${attributeData}`,
+    );
   }
 }
 
-function checkGroup(context: CheckContext, group: ResourceIndexRecord): void {
+/** Returns how many blocks of attribute data there are in the group. */
+async function checkGroup(context: CheckContext, group: ResourceIndexRecord): Promise<number> {
   const { image, faults } = context;
   const { blockSize } = image.geometry;
   const blocks = readBytes(image.device, group.address * blockSize, group.length * blockSize);
-  if (!checkHeaders(context, group, blocks)) return;
-  const bitmap = decodeBitmap(image.geometry, blocks, group.bitmapBytes);
+  if (!checkHeaders(context, group, blocks)) return 0;
   claimUnusedDinodes(context, group, blocks);
-  const claimed = compareStates(context, group, bitmap);
-  const states = countStates(bitmap, group.data);
+  const comparison = new Comparison(context, group, decodeBitmap(image.geometry, blocks, group.bitmapBytes));
+  await comparison.run();
+  const { states, claimed, attributeData } = comparison;
   const counters = decodeResourceGroupCounters(blocks);
   const expected = {
     free: states[BlockState.free],
     usedDinodes: claimed[Claim.dinode],
     freeDinodes: claimed[Claim.unusedDinode],
-    usedMetadata: claimed[Claim.metadata],
+    usedMetadata: claimed[Claim.metadata] + attributeData,
     freeMetadata: states[BlockState.freeMetadata],
   };
   for (const [name, value] of Object.entries(expected) as [keyof typeof expected, number][]) {
@@ -51,6 +60,7 @@ function checkGroup(context: CheckContext, group: ResourceIndexRecord): void {
   if (!isZero(blocks.subarray(64, 128)) || counters.flags !== 0) {
     faults.add('reserved-not-zero', group.address, 'a reserved field of the resource group is not zero');
   }
+  return attributeData;
 }
 
 const counterNames = {
@@ -85,19 +95,20 @@ function checkHeaders({ image, faults }: CheckContext, group: ResourceIndexRecor
 
 /** Dinodes that were in use once are kept in a list; their blocks are metadata (§12). */
 function claimUnusedDinodes(context: CheckContext, group: ResourceIndexRecord, blocks: Buffer): void {
+  const { faults } = context;
   const { freeDinodes, freeDinodeList } = decodeResourceGroupCounters(blocks);
   let { address } = freeDinodeList;
-  for (
-    let left = Math.min(freeDinodes, group.data);
-    left > 0 && address !== 0 && !context.faults.truncated;
-    left--
-  ) {
-    if (!context.claim(address, Claim.unusedDinode, group.address, 'an unused dinode', '')) return;
+  for (let left = Math.min(freeDinodes, group.data); left > 0 && address !== 0 && !faults.truncated; left--) {
+    if (!(address >= group.firstData && address < group.firstData + group.data)) {
+      faults.add('block-location', group.address, `an unused dinode: block ${address} is not in this group`);
+      return;
+    }
+    if (!context.claim(address, Claim.unusedDinode, group.address, 'an unused dinode')) return;
     const block = context.image.readBlock(address);
     const fault = faultOfHeader(block, 'dinode');
     const dinode = decodeDinode(block);
     if (fault !== undefined || (dinode.flags & DinodeFlag.unused) === 0) {
-      context.faults.add(
+      faults.add(
         'dinode-header',
         address,
         fault ?? 'in the list of unused dinodes, but not marked as unused',
@@ -108,29 +119,99 @@ function claimUnusedDinodes(context: CheckContext, group: ResourceIndexRecord, b
   }
 }
 
-/** Compares each block's state with its claim; runs of the same fault are one. Returns how many claims there are. */
-function compareStates(
-  context: CheckContext,
-  group: ResourceIndexRecord,
-  bitmap: Buffer,
-): Record<ClaimValue, number> {
-  const claimed: Record<ClaimValue, number> = { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0 };
-  let run: { state: number; claim: ClaimValue; first: number; count: number } | undefined;
-  for (let index = 0; index < group.data; index++) {
-    const block = group.firstData + index;
-    const state = stateAt(bitmap, index);
-    const claim = context.claims.get(block);
-    claimed[claim] += 1;
-    const wrong = !agree(state, claim) && !isAttributeData(context, block, state, claim);
-    if (run !== undefined && wrong && run.state === state && run.claim === claim) {
-      run.count += 1;
-      continue;
+/** Blocks that have the same wrong state for what they hold. */
+interface WrongRun {
+  readonly state: number;
+  readonly claim: ClaimValue;
+  readonly first: number;
+  count: number;
+}
+
+const PIECE_BLOCKS = 65536;
+
+/** Compares each block's state with its claim; neighbours that are wrong in the same way are one fault. */
+class Comparison {
+  readonly states: [number, number, number, number] = [0, 0, 0, 0];
+  readonly claimed: Record<ClaimValue, number> = { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0 };
+  attributeData = 0;
+  private wrong: WrongRun | undefined;
+  private hasBadFreeMetadata = false;
+
+  constructor(
+    private readonly context: CheckContext,
+    private readonly group: ResourceIndexRecord,
+    private readonly bitmap: Buffer,
+  ) {}
+
+  async run(): Promise<void> {
+    const { pace } = this.context;
+    for (let from = 0; from < this.group.data; from += PIECE_BLOCKS) {
+      if (pace.due()) await pace.breathe();
+      this.compare(from, Math.min(this.group.data, from + PIECE_BLOCKS));
     }
-    if (run !== undefined) report(context, run);
-    run = wrong ? { state, claim, first: block, count: 1 } : undefined;
+    this.report();
   }
-  if (run !== undefined) report(context, run);
-  return claimed;
+
+  private compare(from: number, to: number): void {
+    const { context, group, bitmap, states, claimed } = this;
+    for (let index = from; index < to; index++) {
+      const block = group.firstData + index;
+      const state = stateAt(bitmap, index) as 0 | 1 | 2 | 3;
+      const claim = context.claims.get(block);
+      states[state] += 1;
+      claimed[claim] += 1;
+      if (state === BlockState.free && claim === Claim.none) {
+        if (this.wrong !== undefined) this.report();
+      } else this.judge(block, state, claim);
+    }
+  }
+
+  private judge(block: number, state: number, claim: ClaimValue): void {
+    const { wrong } = this;
+    if (state === BlockState.freeMetadata && claim === Claim.none) this.checkFreeMetadata(block);
+    if (agree(state, claim) || this.isAttributeData(block, state, claim)) this.report();
+    else if (wrong?.state === state && wrong.claim === claim && wrong.first + wrong.count === block)
+      wrong.count += 1;
+    else {
+      this.report();
+      this.wrong = { state, claim, first: block, count: 1 };
+    }
+  }
+
+  /** A kernel takes such blocks as they are; the first fault is enough to know that something filled the bitmap. */
+  private checkFreeMetadata(block: number): void {
+    if (this.hasBadFreeMetadata) return;
+    const { magic } = readMetadataHeader(this.context.image.readBlock(block));
+    if (magic === MAGIC) return;
+    this.hasBadFreeMetadata = true;
+    this.context.faults.add('block-header', block, 'a block kept for metadata has no metadata header');
+  }
+
+  /** Values of large extended attributes are found through records that the format document does not describe. */
+  private isAttributeData(block: number, state: number, claim: ClaimValue): boolean {
+    const { context } = this;
+    if (!context.hasAttributes || claim !== Claim.none || state !== BlockState.metadata) return false;
+    const { magic, type } = readMetadataHeader(context.image.readBlock(block));
+    const isAttribute = type === BlockType.extendedAttributeData || type === BlockType.extendedAttribute;
+    if (magic !== MAGIC || !isAttribute) return false;
+    this.attributeData += 1;
+    return true;
+  }
+
+  private report(): void {
+    const { wrong } = this;
+    if (wrong === undefined) return;
+    this.wrong = undefined;
+    const { state, claim, first, count } = wrong;
+    const one = count === 1;
+    const marked = `${one ? 'this block is' : `blocks ${first}..${first + count - 1} are`} marked as ${stateNames[state]}`;
+    if (claim === Claim.none) {
+      this.context.faults.add('block-leak', first, `${marked}, and nothing refers to ${one ? 'it' : 'them'}`);
+    } else {
+      const holds = one ? 'holds' : 'hold';
+      this.context.faults.add('block-state', first, `${marked}, but ${holds} ${claimNames[claim]}`);
+    }
+  }
 }
 
 function agree(state: number, claim: ClaimValue): boolean {
@@ -144,27 +225,5 @@ function agree(state: number, claim: ClaimValue): boolean {
   }
 }
 
-/** Values of large extended attributes are found through records that the format document does not describe. */
-function isAttributeData(context: CheckContext, block: number, state: number, claim: ClaimValue): boolean {
-  if (!context.hasAttributes || claim !== Claim.none || state !== BlockState.metadata) return false;
-  return readMetadataHeader(context.image.readBlock(block)).type === BlockType.extendedAttributeData;
-}
-
 const stateNames = ['free', 'used data', 'free metadata', 'used metadata'] as const;
 const claimNames = ['nothing', 'data', 'metadata', 'a dinode', 'an unused dinode'] as const;
-
-function report(
-  { faults }: CheckContext,
-  run: { state: number; claim: ClaimValue; first: number; count: number },
-): void {
-  const blocks = run.count === 1 ? 'this block is' : `blocks ${run.first}..${run.first + run.count - 1} are`;
-  const state = stateNames[run.state];
-  if (run.claim === Claim.none) {
-    faults.add(
-      'block-leak',
-      run.first,
-      `${blocks} marked as ${state}, and nothing refers to ${run.count === 1 ? 'it' : 'them'}`,
-    );
-  } else
-    faults.add('block-state', run.first, `${blocks} marked as ${state}, but holds ${claimNames[run.claim]}`);
-}

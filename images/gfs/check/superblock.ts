@@ -4,7 +4,12 @@ import { SUPERBLOCK_OFFSET } from '../constants.js';
 import { isBlockSize } from '../geometry.js';
 import type { InodeNumber } from '../inode-number.js';
 import { faultOfHeader } from '../metadata-header.js';
-import { decodeSuperblock, SUPERBLOCK_BYTES, type Superblock } from '../superblock.js';
+import {
+  decodeSuperblock,
+  GFS2_FILESYSTEM_FORMAT_MIN,
+  SUPERBLOCK_BYTES,
+  type Superblock,
+} from '../superblock.js';
 import type { FaultList } from './faults.js';
 
 const knownFormats = { filesystem: [1305, 1306, 1307, 1308, 1309], multihost: [1400, 1401] } as const;
@@ -38,6 +43,7 @@ export function checkSuperblock(device: ByteSource, faults: FaultList): Superblo
     return undefined;
   }
   checkNumbers(superblock, block, faults);
+  if (superblock.filesystemFormat >= GFS2_FILESYSTEM_FORMAT_MIN) return undefined;
   checkNames(bytes, block, faults);
   checkInodeNumbers(superblock, block, faults);
   const rest = Math.min(superblock.blockSize, device.size - SUPERBLOCK_OFFSET);

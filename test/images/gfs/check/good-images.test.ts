@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { FileSource } from '../../../../images/bytes/byte-source.js';
+import { Pace } from '../../../../images/bytes/pace.js';
+import { SparseFile } from '../../../../images/bytes/sparse-file.js';
+import { checkOpenGfs } from '../../../../images/gfs/check/check.js';
+import { MKFS_DEFAULTS, makeFilesystem } from '../../../../images/gfs/mkfs.js';
+import { GOLDEN_TIME, golden } from '../../../fixtures/golden.js';
+import { temporaryFolder } from '../../../support/temporary.js';
+import { makeImage } from './memory-image.js';
+import { richTree } from './rich-tree.js';
+
+const folder = temporaryFolder();
+
+test.each(Object.entries(golden.images))('an empty filesystem has no fault: %s', async (name, image) => {
+  const { parameters } = image;
+  const path = join(folder, name);
+  const file = SparseFile.create(path, parameters.size_bytes);
+  makeFilesystem(file, {
+    ...MKFS_DEFAULTS,
+    blockSize: parameters.block_size,
+    segmentBlocks: parameters.segment_blocks,
+    journals: parameters.journals,
+    journalMiB: parameters.journal_MiB,
+    resourceGroupMiB: parameters.rgsize_MiB,
+    lockProtocol: parameters.lockproto,
+    lockTable: parameters.locktable,
+    expert: parameters.expert_mode,
+    time: GOLDEN_TIME,
+  });
+  file.close();
+  const source = new FileSource(path);
+  const started = performance.now();
+  const result = await checkOpenGfs(source, { pace: new Pace() });
+  expect(result.faults).toEqual([]);
+  expect(performance.now() - started).toBeLessThan(5000);
+  expect(result).toMatchObject({
+    truncated: false,
+    inodes: 5,
+    directories: 1,
+    files: 0,
+    blocksUsed: image.rgrps.reduce((sum, group) => sum + group.useddi + group.usedmeta, 0),
+  });
+  source.close();
+});
+
+describe('a filesystem with everything in it has no fault', () => {
+  test.each([512, 1024, 2048, 4096, 16384, 65536])('blocks of %i bytes', async (blockSize) => {
+    const tree = richTree(blockSize);
+    const large = blockSize > 4096;
+    const image = await makeImage(large ? 128 : 48, { blockSize, journalMiB: large ? 8 : 1 }, tree);
+    const result = await checkOpenGfs(image.source, { pace: new Pace() });
+    expect(result.faults).toEqual([]);
+    const nodes = new Set([...tree.entries()].map(({ node }) => node));
+    const ofType = (type: string) => [...nodes].filter((node) => node.type === type).length;
+    expect(result.inodes).toBe(nodes.size + 4);
+    expect(result.directories).toBe(ofType('directory'));
+    expect(result.files).toBe(ofType('file'));
+  });
+});
