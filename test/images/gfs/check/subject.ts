@@ -1,0 +1,37 @@
+import type { Attributes, FileNode } from '../../../../images/tree/node.js';
+import type { Tree } from '../../../../images/tree/tree.js';
+import { TreeBuilder } from '../../../../images/tree/tree-builder.js';
+import { collidingNames } from '../../../fixtures/colliding-names.js';
+import { patternContent } from '../../../fixtures/pattern-source.js';
+
+const plain: Attributes = {
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  mtime: { seconds: 1_000_000_000, nanoseconds: 0 },
+};
+
+function file(size: number, attributes = plain): FileNode {
+  const runs: readonly (readonly [number, number])[] = size === 0 ? [] : [[0, size]];
+  return { ...attributes, type: 'file', size, content: patternContent(1, runs) };
+}
+
+/** What is damaged in the seeded tests: one of everything, for blocks of 512 bytes. */
+export function subjectTree(): Tree {
+  const builder = new TreeBuilder({ ...plain, mode: 0o755 });
+  builder.put('/stuffed', file(100));
+  builder.put('/flat', file(5000));
+  builder.put('/tall', file(30_000));
+  builder.put('/owned', file(2000, { ...plain, uid: 3, gid: 4 }));
+  builder.put('/link-1', file(10));
+  builder.link('/link-2', '/link-1');
+  builder.put('/symlink', { ...plain, type: 'symlink', target: 'a/target' });
+  builder.put('/device', { ...plain, type: 'block', major: 98, minor: 0 });
+  builder.put('/dir/sub/deep', file(0));
+  builder.put('/dir/file', file(0));
+  builder.put('/dir/next', file(0));
+  for (let index = 0; index < 60; index++) builder.put(`/hashed/name-${index}`, file(0));
+  for (let index = 0; index < 400; index++) builder.put(`/large/name-${index}`, file(0));
+  for (const name of collidingNames(30)) builder.put(`/chained/${name}`, file(0));
+  return builder.build();
+}
