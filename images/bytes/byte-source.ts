@@ -139,27 +139,3 @@ export class MemorySource implements ByteSource {
 
   close(): void {}
 }
-
-/** A part of another source, with offsets counted from the part's start: the data area of a pool device. */
-export class WindowSource implements ByteSource {
-  readonly name: string;
-
-  /** Throws a DiagnosticError when the window reaches outside `parent`. */
-  constructor(
-    private readonly parent: ByteSource,
-    private readonly start: number,
-    readonly size: number,
-  ) {
-    this.name = parent.name;
-    checkRange(parent, start, size);
-  }
-
-  readInto(target: Uint8Array, offset: number): void {
-    checkRange(this, offset, target.length);
-    this.parent.readInto(target, this.start + offset);
-  }
-
-  close(): void {
-    this.parent.close();
-  }
-}

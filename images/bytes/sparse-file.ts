@@ -240,27 +240,3 @@ export class SparseFile implements ByteSink {
     });
   }
 }
-
-/** A part of another sink, with offsets counted from the part's start. */
-export class WindowSink implements ByteSink {
-  readonly name: string;
-
-  constructor(
-    private readonly parent: ByteSink,
-    private readonly start: number,
-    readonly size: number,
-  ) {
-    this.name = parent.name;
-    if (start < 0 || start + size > parent.size) throw new RangeError(`window outside ${parent.name}`);
-  }
-
-  write(bytes: Uint8Array, offset: number): void {
-    if (offset < 0 || offset + bytes.length > this.size)
-      throw new RangeError(`write outside the window of ${this.name}`);
-    this.parent.write(bytes, this.start + offset);
-  }
-
-  flush(): void {
-    this.parent.flush();
-  }
-}

@@ -122,16 +122,14 @@ class MemberReader {
 
   /** Steps over data and its padding. Throws when the archive ends before. */
   private skip(bytes: number, offset: number): void {
-    if (!(this.position + bytes <= this.source.size)) {
+    const padded = Math.ceil(bytes / RECORD_BYTES) * RECORD_BYTES;
+    if (!(this.position + padded <= this.source.size)) {
       throw this.fail(
         offset,
-        `the archive is cut short: ${bytes} bytes of data should follow, ${this.source.size - this.position} do`,
+        `the archive is cut short: ${bytes} bytes of data and padding should follow, ${this.source.size - this.position} do`,
       );
     }
-    this.position = Math.min(
-      this.source.size,
-      this.position + Math.ceil(bytes / RECORD_BYTES) * RECORD_BYTES,
-    );
+    this.position += padded;
   }
 
   private memberOf(header: TarHeader, record: Buffer, offset: number, description: Description): TarMember {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ByteSource, FileSource } from '../bytes/byte-source.js';
 import type { Pace } from '../bytes/pace.js';
-import { isZero } from '../bytes/zeros.js';
 import { imageError } from '../diagnostic.js';
 
 /** A run of a file's bytes and where they lie. What no extent covers is a hole and reads as zeros. */
@@ -169,27 +168,4 @@ export async function digestOf(content: Content, size: number, pace: Pace): Prom
     step = steps.next();
   }
   return step.value;
-}
-
-/**
- * Byte length of the data a file needs in blocks of `blockSize`: blocks of nothing but zeros are left out, whether
- * the source stored them or not. Reads the whole content.
- */
-export function countDataBlocks(content: Content, size: number, blockSize: number): number {
-  let count = 0;
-  let lastBlock = -1;
-  for (const piece of piecesOf(content, size)) {
-    let position = 0;
-    while (position < piece.bytes.length) {
-      const offset = piece.offset + position;
-      const block = Math.floor(offset / blockSize);
-      const end = Math.min(piece.bytes.length, (block + 1) * blockSize - piece.offset);
-      if (block !== lastBlock && !isZero(piece.bytes, position, end)) {
-        count += 1;
-        lastBlock = block;
-      }
-      position = end;
-    }
-  }
-  return count;
 }

@@ -72,7 +72,7 @@ function resultOf(faults: FaultList, context?: CheckContext): CheckResult {
 async function checkSpecialInodes(context: CheckContext): Promise<DinodeBlock | undefined> {
   const { journalIndex, resourceIndex, license, quota } = context.image.superblock;
   const special = async (address: number, what: string, payloads: readonly number[]) => {
-    const checked = await checkSpecial(context, address, `the ${what}`, {
+    const checked = await checkSpecial(context, address, `(${what})`, {
       what,
       type: FileType.file,
       payloads,

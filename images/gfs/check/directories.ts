@@ -59,14 +59,17 @@ class DirectoryChecker {
     const { dinode, address, block } = this.directory;
     const { faults, image } = this.context;
     if (isHashed(this.directory)) this.readHashed();
-    else if (dinode.height !== 0 || dinode.size !== image.geometry.stuffedBytes || dinode.depth !== 0) {
-      faults.add(
-        'dinode-size',
-        address,
-        `a linear directory of ${dinode.size} bytes, height ${dinode.height} and depth ${dinode.depth}`,
-        this.path,
-      );
-    } else this.readArea(address, block, DINODE_BYTES);
+    else {
+      if (dinode.height !== 0 || dinode.size !== image.geometry.stuffedBytes || dinode.depth !== 0) {
+        faults.add(
+          'dinode-size',
+          address,
+          `a linear directory of ${dinode.size} bytes, height ${dinode.height} and depth ${dinode.depth}`,
+          this.path,
+        );
+      }
+      if (dinode.height === 0) this.readArea(address, block, DINODE_BYTES);
+    }
     if (dinode.entries !== this.live) {
       faults.add(
         'directory-entries',

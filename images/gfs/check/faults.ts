@@ -6,6 +6,7 @@ export interface Fault {
   readonly rule: Rule;
   readonly message: string;
   readonly block?: number;
+  /** Of the inode or directory; in parentheses the name of one of the filesystem's own files. */
   readonly path?: string;
 }
 

@@ -4,6 +4,7 @@ import { decodeRecords, faultOfResourceIndexRecord, readIndexBytes } from '../in
 import { decodeJournalIndexRecord, type JournalIndexRecord } from '../journal.js';
 import { decodeResourceIndexRecord } from '../resource-group.js';
 import type { CheckContext } from './context.js';
+import { SEGMENT_BLOCKS_MIN } from './superblock.js';
 
 /** Pad and reserved bytes of a record, from and to (§3.4, §3.5). */
 type ReservedBytes = readonly (readonly [number, number])[];
@@ -16,7 +17,8 @@ const groupReserved: ReservedBytes = [
 /** Checks both indexes and remembers the records that can be believed. */
 export function checkIndexes(context: CheckContext): void {
   checkResourceIndex(context);
-  checkJournalIndex(context);
+  // With impossible segments nothing can be said about where journals end; the superblock's own fault says enough.
+  if (context.image.superblock.segmentBlocks >= SEGMENT_BLOCKS_MIN) checkJournalIndex(context);
 }
 
 function checkResourceIndex(context: CheckContext): void {

@@ -17,6 +17,8 @@ const nameFields = [
   ['lock protocol', 96],
   ['lock table', 160],
 ] as const;
+/** Shortest journal segment (§7, "Refusals measured"). */
+export const SEGMENT_BLOCKS_MIN = 2;
 const NAME_FIELD_BYTES = 64;
 const RESERVED_OFFSET = 256;
 
@@ -64,7 +66,7 @@ function checkNumbers(superblock: Superblock, block: number, faults: FaultList):
   if (2 ** blockSizeShift !== blockSize) {
     faults.add('superblock-block-size', block, `shift ${blockSizeShift} with a block size of ${blockSize}`);
   }
-  if (segmentBlocks < 2)
+  if (segmentBlocks < SEGMENT_BLOCKS_MIN)
     faults.add('superblock-segment', block, `journal segments of ${segmentBlocks} blocks`);
   if (superblock.flags !== 0)
     faults.add('reserved-not-zero', block, `superblock flags 0x${superblock.flags.toString(16)}`);

@@ -29,12 +29,24 @@ export function richTree(blockSize: number): Tree {
   for (let height = 0; height < 3; height++) {
     const capacity = capacityOf(geometry, height, false);
     for (const size of [capacity, capacity + 1]) {
-      const runs = size < 200_000 ? ([[0, size]] as const) : ([[0, 5000], [size - 5000, 5000]] as const);
+      const runs =
+        size < 200_000
+          ? ([[0, size]] as const)
+          : ([
+              [0, 5000],
+              [size - 5000, 5000],
+            ] as const);
       builder.put(`/files/height-${height}-${size}`, file(size, runs));
     }
   }
   builder.put('/files/empty', full(0));
-  builder.put('/files/holes', file(1_000_000, [[300_000, 100], [999_999, 1]]));
+  builder.put(
+    '/files/holes',
+    file(1_000_000, [
+      [300_000, 100],
+      [999_999, 1],
+    ]),
+  );
   builder.put('/files/only-hole', file(5_000_000, []));
   builder.put('/links/first', full(3 * blockSize));
   builder.link('/links/second', '/links/first');

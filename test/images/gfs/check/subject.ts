@@ -16,12 +16,12 @@ function file(size: number, attributes = plain): FileNode {
   return { ...attributes, type: 'file', size, content: patternContent(1, runs) };
 }
 
-/** What is damaged in the seeded tests: one of everything, for blocks of 512 bytes. */
+/** What is damaged in the seeded tests: one of everything, for blocks of 512 or 1024 bytes. */
 export function subjectTree(): Tree {
   const builder = new TreeBuilder({ ...plain, mode: 0o755 });
   builder.put('/stuffed', file(100));
   builder.put('/flat', file(5000));
-  builder.put('/tall', file(30_000));
+  builder.put('/tall', file(120_000));
   builder.put('/owned', file(2000, { ...plain, uid: 3, gid: 4 }));
   builder.put('/link-1', file(10));
   builder.link('/link-2', '/link-1');
