@@ -30,6 +30,11 @@ export class FaultCollector {
 
   constructor(private readonly file: string) {}
 
+  /** How many faults there are so far. */
+  get count(): number {
+    return this.diagnostics.length;
+  }
+
   /** Notes a fault at a word (or a column) of a line. */
   at(line: Line, word: Word | number, message: string, hint?: string): void {
     const column = typeof word === 'number' ? word : word.column;
@@ -54,7 +59,11 @@ export class FaultCollector {
   /** Throws a DiagnosticError with everything noted so far, in the order of the lines. */
   throwIfAny(): void {
     if (this.diagnostics.length === 0) return;
-    const line = (diagnostic: Diagnostic): number => diagnostic.location?.line ?? Number.POSITIVE_INFINITY;
-    throw new DiagnosticError([...this.diagnostics].sort((a, b) => line(a) - line(b)));
+    // What is missing in the file as a whole comes last.
+    const line = ({ location }: Diagnostic): number => location?.line ?? Number.MAX_SAFE_INTEGER;
+    const column = ({ location }: Diagnostic): number => location?.column ?? 0;
+    throw new DiagnosticError(
+      [...this.diagnostics].sort((a, b) => line(a) - line(b) || column(a) - column(b)),
+    );
   }
 }

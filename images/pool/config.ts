@@ -81,6 +81,8 @@ class Parser {
   private name: Entry<string> | undefined;
   private minor: Entry<number> | undefined;
   private count: Entry<number> | undefined;
+  /** The count could be read: only then is it compared with what follows. */
+  private isCountSound = false;
   private readonly subpools: Entry<Subpool>[] = [];
   private readonly devices: Entry<PoolDevice>[] = [];
 
@@ -156,7 +158,10 @@ class Parser {
 
   private takeCount(line: Line, word: Word): void {
     this.once(this.count, line, 'subpools');
-    this.count = { value: this.number(line, word, 'the number of subpools', 1, DEVICES_MAX), line };
+    const before = this.faults.count;
+    const value = this.number(line, word, 'the number of subpools', 1, DEVICES_MAX);
+    this.count = { value, line };
+    this.isCountSound = this.faults.count === before;
   }
 
   private takeSubpool(line: Line, [id, stripe, devices, type]: readonly Word[]): void {
@@ -213,7 +218,7 @@ class Parser {
 
   private checkSubpools(): void {
     const { count, subpools, faults } = this;
-    if (count !== undefined && count.value !== subpools.length) {
+    if (count !== undefined && this.isCountSound && count.value !== subpools.length) {
       faults.at(
         count.line,
         count.line.words[1]!,

@@ -218,7 +218,12 @@ function checkShape(
   const { size, height, type } = dinode;
   const stuffedOnly = type !== FileType.file && type !== FileType.directory;
   if (height > HEIGHT_MAX || (stuffedOnly && height > 0)) {
-    faults.add('dinode-height', address, `a dinode of type ${fileTypeName(type) ?? type} and height ${height}`, path);
+    faults.add(
+      'dinode-height',
+      address,
+      `a dinode of type ${fileTypeName(type) ?? type} and height ${height}`,
+      path,
+    );
     return false;
   }
   if (!Number.isFinite(size) || size > capacityOf(image.geometry, height, isJournaled(dinode))) {
@@ -239,7 +244,12 @@ function checkShape(
       );
     }
   } else if (stuffedOnly && size !== 0) {
-    faults.add('dinode-size', address, `a dinode of type ${fileTypeName(type) ?? type} with ${size} bytes`, path);
+    faults.add(
+      'dinode-size',
+      address,
+      `a dinode of type ${fileTypeName(type) ?? type} with ${size} bytes`,
+      path,
+    );
   }
   return true;
 }
