@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { type ByteSource, FileSource } from '../images/bytes/byte-source.js';
+import type { ByteSource } from '../images/bytes/byte-source.js';
 import { readableHostError } from '../images/bytes/host-error.js';
 import type { Pace } from '../images/bytes/pace.js';
 import { isCpio, treeOfCpio } from '../images/cpio/reader.js';
@@ -133,12 +133,15 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** Opens a file only to see whether it is the same as another under a different name. */
+/** Whether two paths lead to the same file or directory. Throws a DiagnosticError when one leads nowhere. */
 export function sameFile(a: string, b: string): boolean {
   const identity = (path: string): string => {
-    const source = new FileSource(path);
-    source.close();
-    return `${source.identity.device}:${source.identity.inode}`;
+    try {
+      const { dev, ino } = statSync(path, { bigint: true });
+      return `${dev}:${ino}`;
+    } catch (cause) {
+      throw readableHostError(cause, path);
+    }
   };
   return identity(a) === identity(b);
 }

@@ -16,8 +16,12 @@ export interface WritableImage {
   abandon(): void;
 }
 
-/** Opens an image for writing. `others` are further devices of the same pool. */
-export function openWritable(path: string, others: readonly string[] = []): WritableImage {
+/** Opens an image for writing. `others` are further devices of the same pool; messages call the image `name`. */
+export function openWritable(
+  path: string,
+  others: readonly string[] = [],
+  name: string = path,
+): WritableImage {
   const files: SparseFile[] = [];
   const sources: FileSource[] = [];
   const abandon = (): void => {
@@ -25,10 +29,11 @@ export function openWritable(path: string, others: readonly string[] = []): Writ
     for (const source of sources) source.close();
   };
   try {
-    for (const name of [path, ...others]) {
-      checkWritableKind(name);
-      files.push(SparseFile.open(name));
-      sources.push(new FileSource(name));
+    for (const device of [path, ...others]) {
+      const shown = device === path ? name : device;
+      checkWritableKind(device);
+      files.push(SparseFile.open(device, shown));
+      sources.push(new FileSource(device, shown));
     }
     const [first] = sources;
     const [file] = files;

@@ -54,7 +54,7 @@ export async function mkfsGfs(image: string, options: MkfsGfsOptions): Promise<n
   }
   await writeAtomically(image, async (temporary) => {
     SparseFile.create(temporary, size, { name: image }).close();
-    await make(openWritable(temporary), image, mkfs, options);
+    await make(openWritable(temporary, [], image), image, mkfs, options);
   });
   return ExitCode.done;
 }
