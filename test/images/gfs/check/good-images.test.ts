@@ -7,7 +7,7 @@ import { checkOpenGfs } from '../../../../images/gfs/check/check.js';
 import { MKFS_DEFAULTS, makeFilesystem } from '../../../../images/gfs/mkfs.js';
 import { GOLDEN_TIME, golden } from '../../../fixtures/golden.js';
 import { temporaryFolder } from '../../../support/temporary.js';
-import { makeImage } from './memory-image.js';
+import { MemoryImage, makeImage, SMALL } from './memory-image.js';
 import { richTree } from './rich-tree.js';
 
 const folder = temporaryFolder();
@@ -43,6 +43,24 @@ test.each(Object.entries(golden.images))('an empty filesystem has no fault: %s',
   });
   source.close();
 });
+
+test.each([512, 1024, 4096])(
+  'resource groups for which no length of the bitmap fits exactly: blocks of %i bytes',
+  async (blockSize) => {
+    // One block more of bitmap would leave too little to fill it; one less leaves too much.
+    const firstBitmapBytes = blockSize - 128;
+    const section = 4 * firstBitmapBytes + 5;
+    const image = new MemoryImage(Buffer.alloc((2 * section + 2048) * blockSize));
+    makeFilesystem(image.sink, {
+      ...SMALL,
+      blockSize,
+      journals: 1,
+      journalMiB: (2048 * blockSize) / 1024 ** 2,
+    });
+    const result = await checkOpenGfs(image.source, { pace: new Pace() });
+    expect(result.faults).toEqual([]);
+  },
+);
 
 describe('a filesystem with everything in it has no fault', () => {
   test.each([512, 1024, 2048, 4096, 16384, 65536])('blocks of %i bytes', async (blockSize) => {

@@ -435,10 +435,10 @@ const dinodes: readonly SeededFault[] = [
     d.set(inode, DINODE.mode, 0o100644),
   ),
   ofInode('/stuffed', 'more bytes than it holds', 'dinode-size', (d, inode) =>
-    d.set(inode, DINODE.size, 281, 8),
+    d.set(inode, DINODE.size, d.blockSize - FIRST_DATA + 1, 8),
   ),
   ofInode('/flat', 'more bytes than its height holds', 'dinode-size', (d, inode) =>
-    d.set(inode, DINODE.size, 35 * 512 + 1, 8),
+    d.set(inode, DINODE.size, ((d.blockSize - FIRST_DATA) / 8) * d.blockSize + 1, 8),
   ),
   ofInode('/flat', 'blocks behind its end', 'dinode-size', (d, inode) => d.set(inode, DINODE.size, 4000, 8)),
   ofInode('/tall', 'a size beyond all numbers', 'dinode-size', (d, inode) =>
