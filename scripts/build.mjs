@@ -1,15 +1,24 @@
 // Compiles the project and makes its commands runnable as `npx NAME` from a fresh checkout.
 // npm links the bins of dependencies only, not those of the package itself, so this does it.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
+// Compiled beside the old code and put in its place: a command that runs meanwhile finds one or the other.
+const [dist, made] = [join(root, 'dist'), join(root, `dist.${process.pid}`)];
+const { status } = spawnSync(process.execPath, [compiler, '-p', root, '--outDir', made], {
+  stdio: 'inherit',
+});
+if (status === 0) {
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(made, dist);
+}
+rmSync(made, { recursive: true, force: true });
+if (status !== 0) process.exit(1);
 
 const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const binFolder = join(root, 'node_modules', '.bin');

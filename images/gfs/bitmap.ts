@@ -2,8 +2,6 @@
 export const BlockState = { free: 0, data: 1, freeMetadata: 2, metadata: 3 } as const;
 export type BlockStateValue = (typeof BlockState)[keyof typeof BlockState];
 
-export const BLOCKS_PER_BITMAP_BYTE = 4;
-
 /** State of allocatable block `index`: byte index/4, low bits first (§3.6). */
 export function stateAt(bitmap: Uint8Array, index: number): number {
   return (bitmap[index >>> 2]! >>> ((index & 3) * 2)) & 3;

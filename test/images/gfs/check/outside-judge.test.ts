@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../../support/temporary.js';
 import { describeWith, testWith } from '../../../support/tools.js';
 import { Damage } from './damage.js';
 import { type MemoryImage, makeImage } from './memory-image.js';
-import { seededFaults } from './seeded-faults.js';
+import { seededFaults } from './seeds/all.js';
 import { subjectTree } from './subject.js';
 
 const folder = temporaryFolder();

@@ -4,7 +4,7 @@ import { checkOpenGfs } from '../../../../images/gfs/check/check.js';
 import { rules } from '../../../../images/gfs/check/rules.js';
 import { Damage } from './damage.js';
 import { type MemoryImage, makeImage } from './memory-image.js';
-import { seededFaults } from './seeded-faults.js';
+import { seededFaults } from './seeds/all.js';
 import { subjectTree } from './subject.js';
 
 describe('each fault is found by its rule, at its block', () => {
@@ -32,6 +32,10 @@ test('every rule has a seeded fault', () => {
   const seeded = new Set(seededFaults.map(({ rule }) => rule));
   expect(Object.keys(rules).filter((rule) => !seeded.has(rule as keyof typeof rules))).toEqual([]);
   expect(seededFaults.length).toBeGreaterThan(80);
+});
+
+test.each(Object.entries(rules))('the rule %s says where the format document states it', (_, sentence) => {
+  expect(sentence).toMatch(/^[A-Z".].*\(§\d.*\)\.$/);
 });
 
 test('names of seeded faults are different', () => {
