@@ -63,25 +63,45 @@ export function readNumber(field: Buffer): number {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : Number.NaN;
   }
-  const text = byteString(field)
-    .replace(/^[ \0]+/, '')
-    .replace(/[ \0].*$/s, '');
-  if (text === '') return 0;
-  return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
+  return readOctal(field);
+}
+
+const ZERO = 0x30;
+const SEVEN = 0x37;
+const SPACE = 0x20;
+
+/** Octal digits, with blanks or NULs around them; an empty field is 0. Every header has six: no strings are made. */
+function readOctal(field: Buffer): number {
+  let index = 0;
+  while (index < field.length && (field[index] === SPACE || field[index] === 0)) index += 1;
+  let value = 0;
+  for (; index < field.length; index++) {
+    const byte = field[index]!;
+    if (byte === SPACE || byte === 0) return value;
+    if (byte < ZERO || byte > SEVEN) return Number.NaN;
+    value = value * 8 + byte - ZERO;
+  }
+  return value;
 }
 
 /** Whether the checksum is right, summed over unsigned bytes or, as some old tars did, over signed ones. */
 export function hasValidChecksum(record: Buffer): boolean {
   const [start, length] = fields.checksum;
-  let unsigned = 0;
-  let signed = 0;
-  for (let index = 0; index < RECORD_BYTES; index++) {
-    const byte = index >= start && index < start + length ? 0x20 : record[index]!;
-    unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
-  }
   const expected = readNumber(fieldOf(record, 'checksum'));
-  return expected === unsigned || expected === signed;
+  let unsigned = length * SPACE;
+  let high = 0;
+  for (let index = 0; index < RECORD_BYTES; index++) {
+    const byte = record[index]!;
+    unsigned += byte;
+    if (byte > 127) high += 1;
+  }
+  for (let index = start; index < start + length; index++) {
+    const byte = record[index]!;
+    unsigned -= byte;
+    if (byte > 127) high -= 1;
+  }
+  // A byte above 127 counts 256 less when bytes have signs.
+  return expected === unsigned || expected === unsigned - high * 256;
 }
 
 /** Decodes a header; what is wrong comes back as text. The caller has checked the checksum. */

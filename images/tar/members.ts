@@ -10,6 +10,8 @@ import { isPaxSparse, OldSparseReader, readPaxSparse } from './sparse.js';
 /** Headers that only describe the next member (long names, PAX records) are no longer than this. */
 const DESCRIPTION_BYTES_MAX = 1024 * 1024;
 
+const NO_RECORDS: PaxRecords = new Map();
+
 /** A member with all that its headers say. */
 export interface TarMember {
   readonly header: TarHeader;
@@ -133,7 +135,7 @@ class MemberReader {
   }
 
   private memberOf(header: TarHeader, record: Buffer, offset: number, description: Description): TarMember {
-    const pax = new Map([...this.global, ...description.pax]);
+    const pax = this.recordsOf(description);
     const stored = pax.has('size') ? Number(pax.get('size')) : header.size;
     if (!Number.isSafeInteger(stored) || stored < 0) throw this.fail(offset, 'its size is no number');
     const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? description.longName ?? header.name;
@@ -161,6 +163,11 @@ class MemberReader {
       size: stored,
       extents: stored > 0 ? [{ offset: 0, position: data, length: stored }] : [],
     };
+  }
+
+  /** Global records, and those of the member itself over them; most members have neither. */
+  private recordsOf({ pax }: Description): PaxRecords {
+    return this.global.size === 0 && pax.length === 0 ? NO_RECORDS : new Map([...this.global, ...pax]);
   }
 
   private checked<T>(value: T | string, offset: number): T {

@@ -24,6 +24,8 @@ export interface TreeEntry {
  * a TreeBuilder makes a changed copy. A node that stands under several names is one file with hard links.
  */
 export class Tree {
+  private counts: ReadonlyMap<TreeNode, number> | undefined;
+
   constructor(
     readonly root: DirectoryNode,
     readonly fidelity: Fidelity = FULL_FIDELITY,
@@ -45,7 +47,12 @@ export class Tree {
   }
 
   /** Every node but the root once, with the number of its names (directories: 1), in no particular order. */
-  nodes(): Map<TreeNode, number> {
+  nodes(): ReadonlyMap<TreeNode, number> {
+    this.counts ??= this.countNodes();
+    return this.counts;
+  }
+
+  private countNodes(): ReadonlyMap<TreeNode, number> {
     const counts = new Map<TreeNode, number>();
     const pending: DirectoryNode[] = [this.root];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -58,7 +65,7 @@ export class Tree {
   }
 
   /** How many names each node has that is not a directory. */
-  linkCounts(): Map<TreeNode, number> {
+  linkCounts(): ReadonlyMap<TreeNode, number> {
     return this.nodes();
   }
 }

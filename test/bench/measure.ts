@@ -16,7 +16,7 @@ export interface Contestant {
 }
 
 /** How often the memory of a running command is looked at; the kernel keeps the high-water mark itself. */
-const LOOK_MILLISECONDS = 5;
+const LOOK_MILLISECONDS = 20;
 
 function highWaterMark(pid: number): number {
   try {
