@@ -1,0 +1,38 @@
+import { test, expect } from 'vitest';
+import { mkdtempSync, statSync, lstatSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { MemorySource } from '/work/main/images/bytes/byte-source.js';
+import { Pace } from '/work/main/images/bytes/pace.js';
+import { DiagnosticError, formatDiagnostic } from '/work/main/images/diagnostic.js';
+import { parsePoolConfig } from '/work/main/images/pool/config.js';
+import { parseLockTable, printLockTable } from '/work/main/images/lock-table/config.js';
+import { readEnvelope, writeEnvelope } from '/work/main/images/lock-table/envelope.js';
+import { escapedName } from '/work/main/images/tree/listing.js';
+import { extractTree } from '/work/main/images/tree/extract.js';
+import { overlay } from '/work/main/images/tree/overlay.js';
+import { Tree } from '/work/main/images/tree/tree.js';
+import { nearestWord } from '/work/main/images/suggestion.js';
+const dir = mkdtempSync(join(tmpdir(), 'ptl-'));
+const tryIt = async (f: () => unknown) => { const t = performance.now(); let r: string; try { const v = await f(); r = 'ok ' + JSON.stringify(v, (k, x) => typeof x === 'bigint' ? String(x) : x)?.slice(0, 300); } catch (e: any) { r = `${e.constructor.name} ${e.code ?? ''} n=${e.diagnostics?.length} ${String(e.message).slice(0, 300)}`; } console.log(`[${(performance.now() - t).toFixed(0)}ms]`, expect.getState().currentTestName, JSON.stringify(r)); };
+const A = { mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1e9, nanoseconds: 0 } };
+const file = (s: string, a = {}) => ({ ...A, ...a, type: 'file' as const, size: s.length, content: { kind: 'inline' as const, bytes: Buffer.from(s) } });
+const d = (e: any, a = {}) => ({ ...A, mode: 0o755, ...a, type: 'directory' as const, entries: new Map<any, any>(e) });
+const pace = new Pace();
+test('dup devices 5k', () => tryIt(() => parsePoolConfig('poolname a\nsubpools 1\nsubpool 0 0 1\n' + 'pooldevice 0 0 /a\n'.repeat(300), 'f')));
+test('dup devices different 20k', () => tryIt(() => parsePoolConfig('poolname a\nsubpools 1\nsubpool 0 0 1\n' + Array.from({ length: 20000 }, (_, i) => `pooldevice ${i % 128} ${Math.floor(i / 128)} /a${i}\n`).join(''), 'f')));
+test('lock dup 3k', () => tryIt(() => parseLockTable('node: 1.1.1.1 1 SM:a\n'.repeat(300), 'f')));
+test('env hostile', () => tryIt(() => { const b = Buffer.alloc(4096); writeEnvelope({ name: 'c', size: 4096, write: (x, o) => b.set(x, o), flush() {} }, '\x1b[31mbad: x\n'); return readEnvelope(new MemorySource(b, 'img')); }));
+test('excerpt esc', () => { try { parsePoolConfig('\x1b[31mbad x\r\n', 'f'); } catch (e) { console.log(JSON.stringify((e as DiagnosticError).diagnostics[0])); } });
+test('near', () => console.log(nearestWord('x'.repeat(1000), ['poolname']), nearestWord('ab', ['sub'])));
+test('comment', () => tryIt(() => parsePoolConfig('# a\u2028poolname b\n', 'f')));
+test('esc', () => console.log(escapedName('a\xc2\x85b\x85 \xe2\x80\xa8 \x07\x7f'), execFileSync('ls', ['-b', '--', dir], { encoding: 'utf8', env: { LC_ALL: 'C.UTF-8' } })));
+for (const s of [-5, -1e9, -0.0, Infinity, -Infinity, 2 ** 40, 2 ** 52, 1e9]) for (const ns of [0, 999999999, 123456789])
+  test(`mtime ${s} ${ns}`, () => tryIt(async () => { const p = join(dir, `m${s}.${ns}`); await extractTree(d([['f', file('x', { mtime: { seconds: s, nanoseconds: ns } })]], { mtime: { seconds: s, nanoseconds: ns } }), p, {}, pace); const t = lstatSync(join(p, 'f'), { bigint: true }); return [t.mtimeNs, lstatSync(p, { bigint: true }).mtimeNs]; }));
+for (const [n, v] of Object.entries({ dotdot: ['../escape', file('x')], dd: ['..', d([])], nulTarget: ['l', { ...A, type: 'symlink', target: 'a\0b' }], emptyTarget: ['l', { ...A, type: 'symlink', target: '' }], longTarget: ['l', { ...A, type: 'symlink', target: 'a'.repeat(5000) }], nulName: ['a\0b', file('')], infSize: ['f', { ...file(''), size: Infinity }], bigSize: ['f', { ...file(''), size: 2 ** 53 - 1 }], uid: ['f', file('', { uid: 2 ** 32 - 1, gid: 7, mode: 0o4755 })] }))
+  test(n, () => tryIt(async () => { const p = join(dir, n); mkdirSync(p); const q = join(p, 'dest'); try { const r = await extractTree(d([v]), q, {}, pace); const s = existsSync(join(q, 'f')) ? statSync(join(q, 'f')) : undefined; return [r, s && [s.uid, s.gid, s.mode.toString(8)], execFileSync('find', [p], { encoding: 'utf8' })]; } finally { console.log('left', execFileSync('find', [p], { encoding: 'utf8' }).trim().split('\n').slice(1)); } }));
+test('deep overlay', () => tryIt(() => { let n: any = file('x'); for (let i = 0; i < 16000; i++) n = d([['a', n]]); const t = new Tree(n); overlay(t, t); return 1; }));
+test('deep extract', () => tryIt(async () => { let n: any = file('x'); for (let i = 0; i < 16000; i++) n = d([['a', n]]); const q = join(dir, 'deep'); try { await extractTree(n, q, {}, pace); } finally { console.log(existsSync(q)); } }));
+test('existing dir mode after fault', () => tryIt(async () => { const q = join(dir, 'ex'); mkdirSync(q, { mode: 0o755 }); try { await extractTree(d([['l', { ...A, type: 'symlink', target: '' }]]), q, {}, pace); } finally { console.log((statSync(q).mode).toString(8)); } }));
+test('howto', () => {});
