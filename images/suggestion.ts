@@ -1,5 +1,9 @@
+/** Longer than any word that could be meant. */
+const WORD_MAX = 64;
+
 /** The known word nearest to what was written, for "did you mean"; undefined when none is near. */
 export function nearestWord(written: string, known: readonly string[]): string | undefined {
+  if (written.length > WORD_MAX) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(written.length / 3)) + 1;
   for (const word of known) {
@@ -12,9 +16,8 @@ export function nearestWord(written: string, known: readonly string[]): string |
   return best;
 }
 
-/** Insertions, deletions and replacements that make one word of the other, at most those of 64 characters. */
-function editDistance(left: string, right: string): number {
-  const [a, b] = [left.slice(0, 64), right.slice(0, 64)];
+/** Insertions, deletions and replacements that make one word of the other. */
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

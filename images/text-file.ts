@@ -17,11 +17,20 @@ export interface Line {
 export function linesOf(text: string): Line[] {
   const lines: Line[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    const content = line.replace(/\r$/, '').replace(/#.*$/, '');
+    const comment = line.indexOf('#');
+    const content = comment < 0 ? line : line.slice(0, comment);
     const words = [...content.matchAll(/\S+/g)].map((match) => ({ text: match[0], column: match.index + 1 }));
     if (words.length > 0) lines.push({ number: index + 1, text: line, words });
   }
   return lines;
+}
+
+/**
+ * A line as a terminal may have it: the text of an image can hold sequences that steer one. Every character stays
+ * one, so that columns do not move.
+ */
+function shown(text: string): string {
+  return text.replace(/\r$/, '').replace(/(?!\t)[\p{Cc}\p{Cs}\u2028\u2029]/gu, '\ufffd');
 }
 
 /** Gathers all that is wrong with a configuration file, each with its place, so that one run shows everything. */
@@ -45,7 +54,7 @@ export class FaultCollector {
       kind: 'usage',
       message,
       location: { file: this.file, line: line.number, column },
-      excerpt: [line.text, `${indent}${'^'.repeat(width)}`],
+      excerpt: [shown(line.text), `${indent}${'^'.repeat(width)}`],
       ...(hint === undefined ? {} : { hint }),
     });
   }

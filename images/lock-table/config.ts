@@ -71,7 +71,10 @@ class Parser {
   private readonly faults: FaultCollector;
   private readonly lines: Line[];
   private readonly values = new Map<SingleKey, Value>();
-  private readonly nodes: { readonly node: LockTableNode; readonly line: Line }[] = [];
+  private readonly nodes: LockTableNode[] = [];
+  /** Lines of the nodes so far, by address and by client number. */
+  private readonly lineOfIp = new Map<string, number>();
+  private readonly lineOfCid = new Map<number, number>();
 
   constructor(text: string, file: string) {
     this.faults = new FaultCollector(file);
@@ -95,7 +98,7 @@ class Parser {
       timeout: this.number('timeout', 1, 86400),
       stomith: this.values.get('STOMITH')?.word.text ?? '',
       name: this.values.get('name')?.word.text ?? '',
-      nodes: this.nodes.map(({ node }) => node),
+      nodes: this.nodes,
     };
     this.faults.throwIfAny();
     return table;
@@ -162,13 +165,13 @@ class Parser {
         `the client number is "${cid.text}": a whole number from 1 to ${NODES_MAX} belongs here`,
       );
     }
-    for (const { node, line: other } of this.nodes) {
-      if (node.ip === ip.text)
-        this.faults.at(line, ip, `${ip.text} is a node already, in line ${other.number}`);
-      if (node.cid === number)
-        this.faults.at(line, cid, `client number ${number} is taken already, in line ${other.number}`);
-    }
-    this.nodes.push({ node: { ip: ip.text, cid: number, sm }, line });
+    const [withIp, withCid] = [this.lineOfIp.get(ip.text), this.lineOfCid.get(number)];
+    if (withIp === undefined) this.lineOfIp.set(ip.text, line.number);
+    else this.faults.at(line, ip, `${ip.text} is a node already, in line ${withIp}`);
+    if (withCid === undefined) this.lineOfCid.set(number, line.number);
+    else if (!Number.isNaN(number))
+      this.faults.at(line, cid, `client number ${number} is taken already, in line ${withCid}`);
+    this.nodes.push({ ip: ip.text, cid: number, sm });
   }
 
   private device(key: 'datadev' | 'cidev'): string {

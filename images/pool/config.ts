@@ -75,6 +75,12 @@ export function printPoolConfig(config: PoolConfig): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Adds a value to a set. Returns whether it is new there. */
+function addNew<T>(set: Set<T>, value: T): boolean {
+  const { size } = set;
+  return set.add(value).size > size;
+}
+
 class Parser {
   private readonly faults: FaultCollector;
   private readonly lines: Line[];
@@ -85,6 +91,10 @@ class Parser {
   private isCountSound = false;
   private readonly subpools: Entry<Subpool>[] = [];
   private readonly devices: Entry<PoolDevice>[] = [];
+  // What is there already: a file of nothing but repetitions is not compared line by line.
+  private readonly subpoolIds = new Set<number>();
+  private readonly deviceIds = new Set<string>();
+  private readonly paths = new Set<string>();
 
   constructor(text: string, file: string) {
     this.faults = new FaultCollector(file);
@@ -195,7 +205,7 @@ class Parser {
       devices: this.number(line, devices!, 'the number of devices', 1, DEVICES_MAX),
       type: known ?? 'gfs_data',
     };
-    if (this.subpools.some((other) => other.value.id === value.id))
+    if (!addNew(this.subpoolIds, value.id))
       this.faults.at(line, id!, `subpool ${value.id} is there twice`);
     this.subpools.push({ value, line });
   }
@@ -207,12 +217,9 @@ class Parser {
       path: path!.text,
       weight: weight === undefined ? 0 : this.number(line, weight, 'the weight', 0, 2 ** 31),
     };
-    for (const { value: other } of this.devices) {
-      if (other.subpool === value.subpool && other.id === value.id) {
-        this.faults.at(line, id!, `device ${value.id} of subpool ${value.subpool} is there twice`);
-      }
-      if (other.path === value.path) this.faults.at(line, path!, `${value.path} is in the pool twice`);
-    }
+    if (!addNew(this.deviceIds, `${value.subpool}.${value.id}`))
+      this.faults.at(line, id!, `device ${value.id} of subpool ${value.subpool} is there twice`);
+    if (!addNew(this.paths, value.path)) this.faults.at(line, path!, `${value.path} is in the pool twice`);
     this.devices.push({ value, line });
   }
 
@@ -239,24 +246,27 @@ class Parser {
     const { subpools, devices, faults } = this;
     if (devices.length > DEVICES_MAX)
       faults.missing(`${devices.length} devices (at most ${DEVICES_MAX} in a pool)`);
+    const declared = new Map(subpools.map(({ value }) => [value.id, value.devices]));
+    const found = new Map<number, number>();
     for (const { value, line } of devices) {
-      const subpool = subpools.find((candidate) => candidate.value.id === value.subpool);
-      if (subpool === undefined) faults.at(line, line.words[1]!, `there is no subpool ${value.subpool}`);
-      else if (value.id >= subpool.value.devices) {
+      found.set(value.subpool, (found.get(value.subpool) ?? 0) + 1);
+      const count = declared.get(value.subpool);
+      if (count === undefined) faults.at(line, line.words[1]!, `there is no subpool ${value.subpool}`);
+      else if (value.id >= count) {
         faults.at(
           line,
           line.words[2]!,
-          `device ${value.id} of ${subpool.value.devices} in subpool ${value.subpool}: ids count from 0`,
+          `device ${value.id} of ${count} in subpool ${value.subpool}: ids count from 0`,
         );
       }
     }
     for (const { value, line } of subpools) {
-      const found = devices.filter((device) => device.value.subpool === value.id).length;
-      if (found !== value.devices) {
+      const count = found.get(value.id) ?? 0;
+      if (count !== value.devices) {
         faults.at(
           line,
           line.words[3]!,
-          `subpool ${value.id} has ${value.devices} devices, but ${found} pooldevice lines`,
+          `subpool ${value.id} has ${value.devices} devices, but ${count} pooldevice lines`,
         );
       }
     }

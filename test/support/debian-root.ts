@@ -5,7 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { run } from './tools.js';
 
 /** What making the Debian root needs on the host, for `testWith`. */
-export const DEBIAN_ROOT_TOOLS: readonly string[] = ['mmdebstrap', 'mke2fs', 'tar'];
+export const DEBIAN_ROOT_TOOLS: readonly string[] = [
+  'mmdebstrap',
+  'mke2fs',
+  'tar',
+  // It remembers owners and devices for an ordinary user.
+  ...(process.getuid?.() === 0 ? [] : ['fakeroot']),
+];
 
 /** A Debian root as a tar and as an ext2 image of the same content. */
 export interface DebianRoot {
