@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import unbzip2 from 'unbzip2-stream';
 import { type ByteSource, FileSource } from '../images/bytes/byte-source.js';
 import { readableHostError, systemErrorCode } from '../images/bytes/host-error.js';
 import { SparseStream } from '../images/bytes/sparse-stream.js';
@@ -114,7 +113,8 @@ async function run(
     case 'gzip':
       return pipeline(createReadStream(path), createGunzip(), sink, options);
     case 'bzip2':
-      return pipeline(createReadStream(path), unbzip2(), sink, options);
+      // Loaded when it is needed: most commands never meet bzip2.
+      return pipeline(createReadStream(path), (await import('unbzip2-stream')).default(), sink, options);
     case 'xz':
     case 'zstd':
       return runProgram(compression, path, sink, signal);
