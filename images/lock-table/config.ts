@@ -67,6 +67,12 @@ export function isIPv4(text: string): boolean {
   return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
 }
 
+/** A line from a word on to its last one, blanks between them as they are. */
+function textFrom({ text, words }: Line, first: Word): string {
+  const last = words.at(-1) ?? first;
+  return text.slice(first.column - 1, last.column - 1 + last.text.length);
+}
+
 class Parser {
   private readonly faults: FaultCollector;
   private readonly lines: Line[];
@@ -144,9 +150,8 @@ class Parser {
   }
 
   private takeNode(line: Line, first: Word, words: readonly Word[]): void {
-    const [ip, cid, marker, ...rest] = words;
-    const attached = marker?.text.startsWith('SM:') ? marker.text.slice(3) : '';
-    const sm = [...(attached === '' ? [] : [attached]), ...rest.map(({ text }) => text)].join(' ');
+    const [ip, cid, marker] = words;
+    const sm = marker === undefined ? '' : textFrom(line, marker).slice('SM:'.length).trim();
     if (ip === undefined || cid === undefined || !marker?.text.startsWith('SM:') || sm === '') {
       this.faults.at(
         line,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ByteSource, readBytes } from '../bytes/byte-source.js';
 import type { ByteSink } from '../bytes/sparse-file.js';
-import { imageError, usageError } from '../diagnostic.js';
+import { DiagnosticError, imageError, usageError } from '../diagnostic.js';
 import { type LockTable, parseLockTable } from './config.js';
 
 /*
@@ -64,5 +64,13 @@ export function readEnvelope(source: ByteSource): EnvelopeContent | undefined {
   if (!createHash('sha256').update(body).digest().equals(header.subarray(32, 64)))
     throw fail('its text does not match its digest');
   const text = body.toString('utf8');
-  return { text, config: parseLockTable(text, source.name) };
+  try {
+    return { text, config: parseLockTable(text, source.name) };
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    // The image is at fault, not a file that the user could correct at a line: the first fault tells enough.
+    const [first] = error.diagnostics;
+    const place = first?.location?.line === undefined ? '' : `line ${first.location.line}: `;
+    throw fail(`its text is no lock table: ${place}${first?.message ?? 'damaged'}`);
+  }
 }

@@ -205,8 +205,7 @@ class Parser {
       devices: this.number(line, devices!, 'the number of devices', 1, DEVICES_MAX),
       type: known ?? 'gfs_data',
     };
-    if (!addNew(this.subpoolIds, value.id))
-      this.faults.at(line, id!, `subpool ${value.id} is there twice`);
+    if (!addNew(this.subpoolIds, value.id)) this.faults.at(line, id!, `subpool ${value.id} is there twice`);
     this.subpools.push({ value, line });
   }
 

@@ -40,10 +40,21 @@ export async function* diffTrees(a: Tree, b: Tree, pace: Pace): AsyncGenerator<D
       if (before.type === 'directory' && after.type === 'directory') stack.push(pairOf(before, after, path));
       continue;
     }
-    if (before !== undefined)
-      for (const entry of entriesBelow(before, path)) yield { path: entry.path, kind: 'removed' };
-    if (after !== undefined)
-      for (const entry of entriesBelow(after, path)) yield { path: entry.path, kind: 'added' };
+    if (before !== undefined) yield* wholly('removed', before, path, pace);
+    if (after !== undefined) yield* wholly('added', after, path, pace);
+  }
+}
+
+/** Everything of what only one of the Trees has. */
+async function* wholly(
+  kind: 'added' | 'removed',
+  node: TreeNode,
+  top: ByteString,
+  pace: Pace,
+): AsyncGenerator<Difference> {
+  for (const { path } of entriesBelow(node, top)) {
+    if (pace.due()) await pace.breathe();
+    yield { path, kind };
   }
 }
 

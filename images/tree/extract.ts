@@ -13,17 +13,19 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  rmSync,
+  rmdirSync,
+  type Stats,
   symlinkSync,
+  unlinkSync,
   utimesSync,
-  writeSync,
 } from 'node:fs';
-import { type ByteString, bytesOf } from '../bytes/byte-string.js';
+import { type ByteString, bytesOf, textFromByteString } from '../bytes/byte-string.js';
 import { readableHostError, systemErrorCode } from '../bytes/host-error.js';
 import type { Pace } from '../bytes/pace.js';
-import { isZero } from '../bytes/zeros.js';
-import { hostError } from '../diagnostic.js';
+import { DiagnosticError, hostError, imageError } from '../diagnostic.js';
 import { piecesOf } from './content.js';
+import { type HostTime, hostTimeOf, isFinerThanHost } from './host-time.js';
+import { faultOfName } from './name.js';
 import type {
   Attributes,
   DeviceNode,
@@ -31,16 +33,12 @@ import type {
   FileNode,
   LeafNode,
   SpecialNode,
+  SymlinkNode,
   TreeNode,
 } from './node.js';
+import { Losses, type NotKept } from './not-kept.js';
 import { joinPath, sortedNames } from './tree.js';
-
-/** Something of the source that the host does not have now. */
-export interface NotKept {
-  readonly path: ByteString;
-  readonly what: string;
-  readonly why: string;
-}
+import { writeSparsely } from './write-sparsely.js';
 
 export interface ExtractResult {
   /** Names made. */
@@ -57,15 +55,21 @@ export interface ExtractOptions {
 }
 
 const SLASH = Buffer.from('/');
-const HOLE_BYTES = 4096;
+/** To `chown` it means: leave it as it is. */
+const NO_ID = 0xffff_ffff;
+/** What Linux takes as a link's target: PATH_MAX less the NUL behind it. */
+const TARGET_BYTES_MAX = 4095;
+/** Every filesystem has the times from 1970 up to this one, in 2038. */
+const EVERYWHERE_SECONDS_MAX = 2 ** 31 - 1;
 /** Mode of a directory while it is being filled: whatever its own is, its owner must be able to. */
 const FILLING_MODE = 0o700;
 
 /**
  * Copies a file or a directory with all below it to `destination` on the host, which must not exist (an empty
  * directory will do for a directory): nothing of the user's is overwritten, and no symbolic link is followed below
- * it. Holes, links, modes and times are kept; owners and device nodes where the user may make them; everything else
- * is in the result. Throws a DiagnosticError on a damaged source or a full disk, after removing what it made.
+ * it. Holes, links, modes and times (to the microsecond) are kept; owners and device nodes where the user may make
+ * them; everything else is in the result. Throws a DiagnosticError on a damaged source, a name that would lead
+ * elsewhere or a full disk, after removing what it made.
  */
 export async function extractTree(
   node: TreeNode,
@@ -73,25 +77,31 @@ export async function extractTree(
   options: ExtractOptions,
   pace: Pace,
 ): Promise<ExtractResult> {
-  const existed = checkDestination(destination, node);
-  const extractor = new Extractor(Buffer.from(destination), options, pace);
+  const existing = checkDestination(destination, node);
+  const extractor = new Extractor(Buffer.from(destination), existing, options, pace);
   try {
     await extractor.extract(node);
-  } catch (error) {
-    removeMade(destination, existed);
-    throw readableHostError(error, destination);
+  } catch (cause) {
+    const error = asDiagnostic(cause, destination + textFromByteString(extractor.current));
+    if (extractor.undo()) throw error;
+    const remark = { kind: 'host', message: 'what was made so far could not all be removed' } as const;
+    throw new DiagnosticError([...error.diagnostics, { ...remark, location: { file: destination } }]);
   }
-  return { entries: extractor.entries, notKept: extractor.notKept };
+  return { entries: extractor.entries, notKept: extractor.notKept() };
 }
 
-/** Whether the destination exists already, as an empty directory. Throws when it can't be used. */
-function checkDestination(destination: string, node: TreeNode): boolean {
+function asDiagnostic(cause: unknown, name: string): DiagnosticError {
+  return cause instanceof DiagnosticError ? cause : readableHostError(cause, name);
+}
+
+/** The destination's status when it is there already, as an empty directory. Throws when it can't be used. */
+function checkDestination(destination: string, node: TreeNode): Stats | undefined {
   try {
-    if (lstatSync(destination).isDirectory() && node.type === 'directory') {
-      if (readdirSync(destination).length === 0) return true;
-    }
+    const status = lstatSync(destination);
+    if (status.isDirectory() && node.type === 'directory' && readdirSync(destination).length === 0)
+      return status;
   } catch (cause) {
-    if (systemErrorCode(cause) === 'ENOENT') return false;
+    if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw readableHostError(cause, destination);
   }
   throw hostError('it exists already', 'Name a destination that does not exist, or an empty directory.', {
@@ -99,43 +109,51 @@ function checkDestination(destination: string, node: TreeNode): boolean {
   });
 }
 
-function removeMade(destination: string, existed: boolean): void {
-  if (!existed) {
-    rmSync(destination, { recursive: true, force: true });
-    return;
-  }
-  for (const name of readdirSync(Buffer.from(destination), { encoding: 'buffer' })) {
-    rmSync(Buffer.concat([Buffer.from(destination), SLASH, name]), { recursive: true, force: true });
-  }
+/** A directory that was made, and is to be given its attributes, or removed again. */
+interface MadeDirectory {
+  readonly node: DirectoryNode;
+  readonly host: Buffer;
+  readonly path: ByteString;
 }
 
 class Extractor {
   entries = 0;
-  readonly notKept: NotKept[] = [];
-  private readonly isRoot = process.getuid?.() === 0;
-  private readonly uid = process.getuid?.() ?? 0;
-  private readonly groups = new Set([process.getgid?.() ?? 0, ...(process.getgroups?.() ?? [])]);
+  /** What is being made, for messages about failed calls. */
+  current: ByteString = '';
+  private readonly losses = new Losses();
+  private readonly isRoot = process.geteuid?.() === 0;
+  private readonly uid = process.geteuid?.() ?? 0;
+  private readonly groups = new Set([process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])]);
   /** Where a file with several names was made at its first; null where it could not be made. */
   private readonly made = new Map<LeafNode, Buffer | null>();
+  /** Parents before their children. */
+  private readonly directories: MadeDirectory[] = [];
+  private isTopLeafMade = false;
 
   constructor(
     private readonly top: Buffer,
+    /** Of the top, when it was there before. */
+    private readonly existing: Stats | undefined,
     private readonly options: ExtractOptions,
     private readonly pace: Pace,
   ) {}
+
+  notKept(): NotKept[] {
+    return this.losses.list();
+  }
 
   async extract(node: TreeNode): Promise<void> {
     if (node.type !== 'directory') {
       await this.leaf(node, this.top, '/');
       return;
     }
-    // Attributes of a directory come after its content: making files changes its time, and may need its mode.
-    const done: { node: DirectoryNode; host: Buffer; path: ByteString }[] = [];
-    const pending = [{ node, host: this.top, path: '/' }];
+    const pending: MadeDirectory[] = [{ node, host: this.top, path: '/' }];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      this.makeDirectory(next.host);
-      done.push(next);
+      if (this.pace.due()) await this.pace.breathe();
+      this.current = next.path;
+      this.makeDirectory(next);
       for (const name of sortedNames(next.node)) {
+        checkName(name, next.path);
         const child = next.node.entries.get(name)!;
         const host = Buffer.concat([next.host, SLASH, bytesOf(name)]);
         const path = joinPath(next.path, name);
@@ -143,33 +161,70 @@ class Extractor {
         else await this.leaf(child, host, path);
       }
     }
-    // Children stand behind their parents: backwards is deepest first.
-    for (const { node: directory, host, path } of done.reverse()) this.finishDirectory(directory, host, path);
-  }
-
-  private makeDirectory(host: Buffer): void {
-    this.entries += 1;
-    try {
-      mkdirSync(host, FILLING_MODE);
-    } catch (cause) {
-      // The top may be there, empty; anything else would be a link or a file in the way.
-      if (systemErrorCode(cause) !== 'EEXIST' || !host.equals(this.top)) throw cause;
-      chmodSync(host, FILLING_MODE);
+    // Deepest first: making files changes a directory's time, and may need more than its mode allows.
+    for (let index = this.directories.length - 1; index >= 0; index--) {
+      if (this.pace.due()) await this.pace.breathe();
+      this.finishDirectory(this.directories[index]!);
     }
   }
 
-  private finishDirectory(node: DirectoryNode, host: Buffer, path: ByteString): void {
-    const owned = this.own(node, path, (uid, gid) => lchownSync(host, uid, gid));
+  /** Removes everything that was made. Returns whether all of it is gone. */
+  undo(): boolean {
+    const gone = [true];
+    if (this.isTopLeafMade) gone.push(isRemoved(() => unlinkSync(this.top)));
+    for (let index = this.directories.length - 1; index >= 0; index--) {
+      const { node, host } = this.directories[index]!;
+      const isExisting = this.existing !== undefined && index === 0;
+      // It may have its own mode by now.
+      if (!isExisting) gone.push(isRemoved(() => chmodSync(host, FILLING_MODE)));
+      for (const [name, child] of node.entries) {
+        if (child.type === 'directory' || faultOfName(name) !== undefined) continue;
+        gone.push(isRemoved(() => unlinkSync(Buffer.concat([host, SLASH, bytesOf(name)]))));
+      }
+      gone.push(isRemoved(() => (isExisting ? this.restoreTop() : rmdirSync(host))));
+    }
+    return !gone.includes(false);
+  }
+
+  private restoreTop(): void {
+    const { existing } = this;
+    if (existing === undefined || !this.isOurs(existing)) return;
+    lchownSync(this.top, existing.uid, existing.gid);
+    chmodSync(this.top, existing.mode & 0o7777);
+    utimesSync(this.top, existing.atimeMs / 1000, existing.mtimeMs / 1000);
+  }
+
+  private makeDirectory(directory: MadeDirectory): void {
+    const { host } = directory;
+    const isExisting = this.existing !== undefined && this.directories.length === 0;
+    if (!isExisting) mkdirSync(host, FILLING_MODE);
+    else if (this.isOurs(this.existing)) chmodSync(host, FILLING_MODE);
+    this.directories.push(directory);
+    this.entries += 1;
+  }
+
+  private finishDirectory({ node, host, path }: MadeDirectory): void {
+    this.current = path;
+    if (path === '/' && this.existing !== undefined && !this.isOurs(this.existing)) {
+      this.losses.add(path, 'mode, owner and time', "the directory was there before and is somebody else's");
+      return;
+    }
+    const owned = this.own(node, (uid, gid) => lchownSync(host, uid, gid));
     chmodSync(host, this.modeOf(node, owned, path));
-    utimesSync(host, ...timesOf(node));
+    this.setTime(node, path, host, (time) => utimesSync(host, time, time));
     this.reportXattrs(node, path);
+  }
+
+  private isOurs({ uid }: Stats): boolean {
+    return this.isRoot || uid === this.uid;
   }
 
   private async leaf(node: LeafNode, host: Buffer, path: ByteString): Promise<void> {
     if (this.pace.due()) await this.pace.breathe();
+    this.current = path;
     const first = this.made.get(node);
     if (first === null) {
-      this.notKept.push({ path, what: 'hard link', why: 'the file it links to could not be made' });
+      this.losses.add(path, 'hard link', 'the file it links to could not be made');
       return;
     }
     if (first !== undefined) {
@@ -185,123 +240,139 @@ class Extractor {
   }
 
   private async makeLeaf(node: LeafNode, host: Buffer, path: ByteString): Promise<boolean> {
-    switch (node.type) {
-      case 'file':
-        await this.makeFile(node, host, path);
-        return true;
-      case 'symlink':
-        symlinkSync(bytesOf(node.target), host);
-        this.own(node, path, (uid, gid) => lchownSync(host, uid, gid));
-        lutimesSync(host, ...timesOf(node));
-        return true;
-      default: {
-        const why =
-          this.options.makeSpecial?.(host, node) ??
-          (this.options.makeSpecial === undefined ? 'not asked for' : undefined);
-        if (why !== undefined) {
-          this.notKept.push({ path, what: describe(node), why });
-          return false;
-        }
-        const owned = this.own(node, path, (uid, gid) => lchownSync(host, uid, gid));
-        chmodSync(host, this.modeOf(node, owned, path));
-        lutimesSync(host, ...timesOf(node));
-        return true;
-      }
+    if (node.type === 'file') {
+      await this.makeFile(node, host, path);
+      return true;
     }
+    const why = node.type === 'symlink' ? this.makeSymlink(node, host) : this.makeSpecial(node, host);
+    if (why !== undefined) {
+      this.losses.add(path, describe(node), why);
+      return false;
+    }
+    this.noteMade(host);
+    const owned = this.own(node, (uid, gid) => lchownSync(host, uid, gid));
+    if (node.type !== 'symlink') chmodSync(host, this.modeOf(node, owned, path));
+    this.setTime(node, path, host, (time) => lutimesSync(host, time, time));
+    return true;
+  }
+
+  /** Returns why the link can't be made, or undefined when it is there. */
+  private makeSymlink({ target }: SymlinkNode, host: Buffer): string | undefined {
+    if (target === '') return 'its target is empty';
+    if (target.includes('\0')) return 'there is a NUL byte in its target';
+    if (target.length > TARGET_BYTES_MAX) return `its target has more than ${TARGET_BYTES_MAX} bytes`;
+    symlinkSync(bytesOf(target), host);
+    return undefined;
+  }
+
+  private makeSpecial(node: DeviceNode | SpecialNode, host: Buffer): string | undefined {
+    return this.options.makeSpecial === undefined ? 'not asked for' : this.options.makeSpecial(host, node);
   }
 
   private async makeFile(node: FileNode, host: Buffer, path: ByteString): Promise<void> {
+    if (!Number.isSafeInteger(node.size) || node.size < 0) {
+      throw imageError({ path: textFromByteString(path) }, `${node.size} bytes are no size of a file`);
+    }
     const descriptor = openSync(
       host,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
       0o600,
     );
     try {
+      this.noteMade(host);
       ftruncateSync(descriptor, node.size);
       for (const piece of piecesOf(node.content, node.size)) {
         writeSparsely(descriptor, piece.bytes, piece.offset);
         if (this.pace.due()) await this.pace.breathe();
       }
-      const owned = this.own(node, path, (uid, gid) => fchownSync(descriptor, uid, gid));
+      const owned = this.own(node, (uid, gid) => fchownSync(descriptor, uid, gid));
       fchmodSync(descriptor, this.modeOf(node, owned, path));
-      futimesSync(descriptor, ...timesOf(node));
+      this.setTime(node, path, host, (time) => futimesSync(descriptor, time, time));
     } finally {
       closeSync(descriptor);
     }
   }
 
+  /** A file that was asked for alone is not in a directory that `undo` would clear. */
+  private noteMade(host: Buffer): void {
+    if (host === this.top) this.isTopLeafMade = true;
+  }
+
   /** Gives a file to its owner where this user may. Returns whether it has owner and group as it should. */
-  private own(node: Attributes, path: ByteString, change: (uid: number, gid: number) => void): boolean {
-    if (this.isRoot) {
-      try {
-        change(node.uid, node.gid);
-        return true;
-      } catch (cause) {
-        this.notKept.push({
-          path,
-          what: `owner ${node.uid}:${node.gid}`,
-          why: systemErrorCode(cause) ?? 'refused',
-        });
-        return false;
-      }
+  private own({ uid, gid }: Attributes, change: (uid: number, gid: number) => void): boolean {
+    if (uid === NO_ID || gid === NO_ID) {
+      this.losses.count('owners', `${NO_ID} is not a user or group that a file can be given to`);
+      return false;
     }
-    if (node.uid === this.uid && this.groups.has(node.gid)) {
-      change(node.uid, node.gid);
+    if (!this.isRoot && (uid !== this.uid || !this.groups.has(gid))) {
+      this.losses.count('owners', 'only root may give files away');
+      return false;
+    }
+    try {
+      change(uid, gid);
       return true;
+    } catch (cause) {
+      this.losses.count('owners', systemErrorCode(cause) ?? 'refused');
+      return false;
     }
-    this.notKept.push({ path, what: `owner ${node.uid}:${node.gid}`, why: 'only root may give files away' });
-    return false;
   }
 
   /** A file that runs as its owner must not do so as somebody else. */
   private modeOf(node: Attributes, owned: boolean, path: ByteString): number {
     const special = node.mode & 0o6000;
     if (owned || special === 0) return node.mode;
-    this.notKept.push({
-      path,
-      what: 'setuid or setgid',
-      why: 'the file belongs to another user than in the image',
-    });
+    this.losses.add(path, 'setuid or setgid', 'the file belongs to another user than in the image');
     return node.mode & ~0o6000;
+  }
+
+  private setTime(
+    { mtime }: Attributes,
+    path: ByteString,
+    host: Buffer,
+    change: (time: HostTime) => void,
+  ): void {
+    const time = hostTimeOf(mtime);
+    if (time !== undefined) change(time);
+    // A filesystem puts the nearest time it has in the place of one that it has not, and says nothing.
+    const isOdd = mtime.seconds < 0 || mtime.seconds > EVERYWHERE_SECONDS_MAX;
+    if (time === undefined || (isOdd && secondsOf(host) !== mtime.seconds)) {
+      this.losses.add(path, `time ${mtime.seconds}`, 'the filesystem of the destination has no such time');
+    } else if (isFinerThanHost(mtime)) {
+      this.losses.count('nanoseconds of the times', 'Node.js has no call for them');
+    }
   }
 
   private reportXattrs(node: Attributes, path: ByteString): void {
     if (node.xattrs === undefined || node.xattrs.size === 0) return;
-    this.notKept.push({
-      path,
-      what: `${node.xattrs.size} extended attributes`,
-      why: 'Node.js has no call for them',
-    });
+    this.losses.add(path, `${node.xattrs.size} extended attributes`, 'Node.js has no call for them');
   }
 }
 
-function describe(node: DeviceNode | SpecialNode): string {
+/** Names come from readers that check them; this is the place where one that slipped through would do harm. */
+function checkName(name: ByteString, directory: ByteString): void {
+  const fault = faultOfName(name);
+  if (fault === undefined) return;
+  throw imageError(
+    { path: textFromByteString(directory) },
+    `${fault} is in this directory: nothing of the kind is made`,
+  );
+}
+
+/** Whether a removal did what it should: what is not there, or never could be, need not be removed. */
+function isRemoved(remove: () => void): boolean {
+  try {
+    remove();
+    return true;
+  } catch (cause) {
+    return ['ENOENT', 'ENAMETOOLONG'].includes(systemErrorCode(cause) ?? '');
+  }
+}
+
+function secondsOf(host: Buffer): number {
+  return Math.floor(Number(lstatSync(host, { bigint: true }).mtimeNs) / 1e9);
+}
+
+function describe(node: DeviceNode | SpecialNode | SymlinkNode): string {
+  if (node.type === 'symlink') return 'symbolic link';
   return 'major' in node ? `${node.type} device ${node.major},${node.minor}` : node.type;
-}
-
-/** Access and modification time as the calls take them: seconds with a fraction. */
-function timesOf({ mtime }: Attributes): [number, number] {
-  const seconds = mtime.seconds + mtime.nanoseconds / 1e9;
-  return [seconds, seconds];
-}
-
-/** Writes the parts of `bytes` that are not zero; the file was given its length before. */
-function writeSparsely(descriptor: number, bytes: Uint8Array, offset: number): void {
-  let position = 0;
-  while (position < bytes.length) {
-    let end = position;
-    let data = false;
-    // A run of data, or of zeros.
-    do {
-      const next = Math.min(bytes.length, end + HOLE_BYTES - ((offset + end) % HOLE_BYTES));
-      const isData = !isZero(bytes.subarray(end, next));
-      if (end > position && isData !== data) break;
-      data = isData;
-      end = next;
-    } while (end < bytes.length);
-    for (let done = position; data && done < end; ) {
-      done += writeSync(descriptor, bytes, done, end - done, offset + done);
-    }
-    position = end;
-  }
 }

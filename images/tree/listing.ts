@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ByteString, textFromByteString } from '../bytes/byte-string.js';
+import { type ByteString, byteStringFromText, bytesOf, textFromByteString } from '../bytes/byte-string.js';
 import type { Pace } from '../bytes/pace.js';
 import { digestOf } from './content.js';
 import type { FilesystemDirectory } from './filesystem.js';
@@ -67,18 +67,32 @@ function xattrObject(xattrs: ReadonlyMap<ByteString, Uint8Array>): Record<string
   );
 }
 
-const named: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\t': '\\t', '\r': '\\r' };
+const named: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+};
 
-/** A name for a terminal: control characters and bytes that are not UTF-8 in C style, as `ls -b` has them. */
+/**
+ * A name for a terminal: control characters and bytes that are not UTF-8 in C style, each byte as `ls -b` has it, so
+ * that what is shown stands for one name only. Blanks stay blanks.
+ */
 export function escapedName(name: ByteString): string {
-  return textFromByteString(name).replace(/[\\\p{Cc}\p{Cs}\u2028\u2029]/gu, (character) => {
-    const code = character.charCodeAt(0);
-    const byte = code >= 0xdc80 && code <= 0xdcff ? code - 0xdc00 : code;
-    return (
-      named[character] ??
-      (byte <= 0xff ? `\\${byte.toString(8).padStart(3, '0')}` : `\\u${byte.toString(16)}`)
-    );
-  });
+  return textFromByteString(name).replace(
+    /[\\\p{Cc}\p{Cs}\u2028\u2029]/gu,
+    (character) => named[character] ?? octalBytes(byteStringFromText(character)),
+  );
+}
+
+function octalBytes(bytes: ByteString): string {
+  let result = '';
+  for (const byte of bytesOf(bytes)) result += `\\${byte.toString(8).padStart(3, '0')}`;
+  return result;
 }
 
 const typeLetters: Readonly<Record<NodeType, string>> = {

@@ -1,8 +1,7 @@
 import type { ByteString } from '../bytes/byte-string.js';
-import { faultOfName } from './name.js';
-import type { DirectoryNode, TreeNode } from './node.js';
-import { joinPath, type Tree } from './tree.js';
-import { attributesOf, TreeBuilder } from './tree-builder.js';
+import type { Attributes, DirectoryNode, TreeNode } from './node.js';
+import { Tree } from './tree.js';
+import { attributesOf } from './tree-builder.js';
 
 /** Before a name in an upper layer: that name is gone (the form of OCI images and aufs). */
 const WHITEOUT_PREFIX = '.wh.';
@@ -10,38 +9,56 @@ const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';
 /** The attributes by which overlayfs says the same. */
 const OPAQUE_ATTRIBUTES = ['trusted.overlay.opaque', 'user.overlay.opaque'];
+const YES = 'y'.charCodeAt(0);
+
+/** A directory that is being filled. */
+interface Merged extends DirectoryNode {
+  readonly entries: Map<ByteString, TreeNode>;
+}
+
+interface Merge {
+  readonly lower: DirectoryNode | undefined;
+  readonly upper: DirectoryNode;
+  readonly result: Merged;
+}
 
 /**
  * Lays one Tree over another: files of `upper` win, directories are merged and have `upper`'s attributes. Whiteouts
  * remove what lies below: character devices 0,0 (overlayfs), `.wh.NAME` files and opaque directories. Hard links of
- * either Tree stay together as far as their names survive.
+ * either Tree stay together as far as their names survive. Directories that `upper` does not touch are shared with
+ * `base`, so it costs no more than what `upper` holds and the names beside that.
  */
 export function overlay(base: Tree, upper: Tree): Tree {
-  const builder = TreeBuilder.from(base);
-  const fidelity = {
+  const root = emptyCopy(upper.root);
+  const pending: Merge[] = [{ lower: base.root, upper: upper.root, result: root }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const below of mergeDirectory(next)) pending.push(below);
+  }
+  return new Tree(root, {
     nanoseconds: base.fidelity.nanoseconds && upper.fidelity.nanoseconds,
     xattrs: base.fidelity.xattrs && upper.fidelity.xattrs,
-  };
-  const pending: { directory: DirectoryNode; path: ByteString }[] = [{ directory: upper.root, path: '/' }];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    const { directory, path } = next;
-    if (isOpaque(directory)) empty(builder, path);
-    builder.directory(path, withoutMarkers(directory));
-    // Removals first: a name that is whited out and present again stays.
-    for (const name of directory.entries.keys()) {
-      const gone = name.startsWith(WHITEOUT_PREFIX) ? name.slice(WHITEOUT_PREFIX.length) : undefined;
-      // ".wh.." would name the directory itself.
-      if (gone !== undefined && faultOfName(gone) === undefined) builder.remove(joinPath(path, gone));
-    }
-    for (const [name, node] of directory.entries) {
-      const child = joinPath(path, name);
-      if (name.startsWith(WHITEOUT_PREFIX)) continue;
-      if (isWhiteoutDevice(node)) builder.remove(child);
-      else if (node.type === 'directory') pending.push({ directory: node, path: child });
-      else builder.put(child, node);
+  });
+}
+
+/** Fills one directory. Returns the directories in it that are still to be filled. */
+function* mergeDirectory({ lower, upper, result }: Merge): Generator<Merge> {
+  const below = lower === undefined || isOpaque(upper) ? undefined : lower.entries;
+  for (const [name, node] of below ?? []) {
+    if (!upper.entries.has(WHITEOUT_PREFIX + name)) result.entries.set(name, node);
+  }
+  for (const [name, node] of upper.entries) {
+    if (name.startsWith(WHITEOUT_PREFIX)) continue;
+    if (isWhiteoutDevice(node)) {
+      result.entries.delete(name);
+    } else if (node.type === 'directory') {
+      const under = result.entries.get(name);
+      const child = emptyCopy(node);
+      result.entries.set(name, child);
+      yield { lower: under?.type === 'directory' ? under : undefined, upper: node, result: child };
+    } else {
+      result.entries.set(name, node);
     }
   }
-  return builder.build(fidelity);
 }
 
 function isWhiteoutDevice(node: TreeNode): boolean {
@@ -49,19 +66,16 @@ function isWhiteoutDevice(node: TreeNode): boolean {
 }
 
 function isOpaque(directory: DirectoryNode): boolean {
-  const marked = OPAQUE_ATTRIBUTES.some((name) => directory.xattrs?.get(name)?.[0] === 0x79);
+  const marked = OPAQUE_ATTRIBUTES.some((name) => directory.xattrs?.get(name)?.[0] === YES);
   return marked || directory.entries.has(OPAQUE_MARKER);
 }
 
-function empty(builder: TreeBuilder, path: ByteString): void {
-  const node = builder.get(path);
-  if (node?.type !== 'directory') return;
-  for (const name of [...node.entries.keys()]) builder.remove(joinPath(path, name));
+/** The directory without its entries, and without the attributes that only steer the overlay. */
+function emptyCopy(directory: DirectoryNode): Merged {
+  return { ...withoutMarkers(attributesOf(directory)), type: 'directory', entries: new Map() };
 }
 
-/** A directory's attributes without those that only steer the overlay. */
-function withoutMarkers(directory: DirectoryNode) {
-  const attributes = attributesOf(directory);
+function withoutMarkers(attributes: Attributes): Attributes {
   if (attributes.xattrs === undefined) return attributes;
   const xattrs = new Map([...attributes.xattrs].filter(([name]) => !OPAQUE_ATTRIBUTES.includes(name)));
   return attributesOf({ ...attributes, xattrs });

@@ -1,58 +1,23 @@
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MemorySource } from '../../../images/bytes/byte-source.js';
+import { bytesOf } from '../../../images/bytes/byte-string.js';
 import { Pace } from '../../../images/bytes/pace.js';
-import { imageError } from '../../../images/diagnostic.js';
-import { extractTree } from '../../../images/tree/extract.js';
-import { treeOfDirectory } from '../../../images/tree/from-directory.js';
 import { escapedName, listingLine, listingObject, treeDigest } from '../../../images/tree/listing.js';
 import { lookUp } from '../../../images/tree/lookup.js';
-import type { Attributes, FileNode, TreeNode } from '../../../images/tree/node.js';
+import type { FileNode, TreeNode } from '../../../images/tree/node.js';
 import { overlay } from '../../../images/tree/overlay.js';
 import type { Tree } from '../../../images/tree/tree.js';
 import { TreeBuilder } from '../../../images/tree/tree-builder.js';
 import { TreeFilesystem } from '../../../images/tree/tree-filesystem.js';
+import { deepTree, plain, text, treeWith } from '../../support/small-trees.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { run, testWith } from '../../support/tools.js';
 import { differencesOf } from '../../support/tree-of.js';
 
 const folder = temporaryFolder();
 const pace = new Pace();
-const plain: Attributes = {
-  mode: 0o644,
-  uid: process.getuid?.() ?? 0,
-  gid: process.getgid?.() ?? 0,
-  mtime: { seconds: 1_000_000_000, nanoseconds: 500 },
-};
-
-function text(content: string, attributes: Partial<Attributes> = {}): FileNode {
-  const bytes = Buffer.from(content);
-  return { ...plain, ...attributes, type: 'file', size: bytes.length, content: { kind: 'inline', bytes } };
-}
-
-function treeWith(
-  entries: Readonly<Record<string, TreeNode | 'directory'>>,
-  links: Readonly<Record<string, string>> = {},
-): Tree {
-  const builder = new TreeBuilder({ ...plain, mode: 0o755 });
-  for (const [path, node] of Object.entries(entries)) {
-    if (node === 'directory') builder.directory(path, { ...plain, mode: 0o755 });
-    else if (node.type === 'directory') builder.directory(path, node);
-    else builder.put(path, node);
-  }
-  for (const [path, existing] of Object.entries(links)) builder.link(path, existing);
-  return builder.build();
-}
-
 const paths = (tree: Tree): string[] => [...tree.entries()].map(({ path }) => path);
 const whiteout: TreeNode = { ...plain, type: 'character', major: 0, minor: 0 };
 
@@ -133,6 +98,36 @@ describe('overlay', () => {
     expect(result.get('usr/y')).not.toBe(result.get('usr/x'));
   });
 
+  test('hard links of the upper tree stay together, also over those of the base', () => {
+    const upper = treeWith({ 'usr/y': text('new') }, { 'etc/linked': 'usr/y', 'usr/z': 'usr/y' });
+    const result = overlay(base, upper);
+    expect(result.get('usr/y')).toBe(result.get('etc/linked'));
+    expect(result.get('usr/y')).toBe(result.get('usr/z'));
+    expect(result.get('usr/x')).not.toBe(result.get('usr/y'));
+  });
+
+  test('markers in directories that only the upper tree has are no files', () => {
+    const result = overlay(
+      base,
+      treeWith({ 'n/.wh.a': text(''), 'n/m/.wh..wh..opq': text(''), 'n/m/x': whiteout }),
+    );
+    expect(paths(result).filter((path) => path.startsWith('/n'))).toEqual(['/n', '/n/m']);
+  });
+
+  test('neither tree changes, nor when the result is edited', () => {
+    const upper = treeWith({ 'etc/sub/.wh.c': text(''), 'etc/d': text('d') });
+    const before = [paths(base), paths(upper)];
+    const builder = TreeBuilder.from(overlay(base, upper));
+    builder.put('usr/new', text('n'));
+    builder.remove('etc');
+    expect([paths(base), paths(upper)]).toEqual(before);
+  });
+
+  test('deep trees take no long time', () => {
+    const deep = deepTree(16_000);
+    expect([...overlay(deep, deep).nodes()].length).toBe(16_001);
+  }, 5000);
+
   test('a file replaces a directory, and the other way', () => {
     const result = overlay(base, treeWith({ 'etc/sub': text('flat'), 'usr/x/deep': text('d') }));
     expect(result.get('etc/sub')?.type).toBe('file');
@@ -160,6 +155,34 @@ describe('listing', () => {
       target: 'café\udcff',
       size: 6,
     });
+  });
+
+  testWith(['ls'], 'names for a terminal are as ls -b has them, but for blanks', () => {
+    const here = join(folder, 'names');
+    mkdirSync(here);
+    const parts = [
+      'a',
+      '\\',
+      '\xc3\xa9',
+      '\xc2\x85',
+      '\x85',
+      '\xff',
+      '\xe2\x80\xa8',
+      '\xed\xb3\xbf',
+      '\xf0\x9f\x90\xa7',
+    ];
+    const controls = Array.from({ length: 31 }, (_, index) => String.fromCharCode(index + 1));
+    const names = [...parts, ...controls, '\x7f', parts.join(''), controls.join('x'), '\xc3', 'a\xc3a'];
+    for (const name of names) writeFileSync(Buffer.concat([Buffer.from(`${here}/`), bytesOf(name)]), '');
+    const listed = run('ls', ['-b', '--sort=none', '-f', '--', here], { env: { LC_ALL: 'C.UTF-8' } });
+    const escaped = names.map(escapedName);
+    expect(
+      listed
+        .trim()
+        .split('\n')
+        .filter((name) => name !== '.' && name !== '..')
+        .sort(),
+    ).toEqual(escaped.sort());
   });
 
   test('names for a terminal hold no control characters', () => {
@@ -285,81 +308,5 @@ describe('lookup', () => {
     ['/loop/x', /more than 40 symbolic links/],
   ])('%s is an error', (path, message) => {
     expect(() => lookUp(filesystem, path)).toThrowError(message);
-  });
-});
-
-describe('extract', () => {
-  const big = Buffer.alloc(2_000_000);
-  big.fill('x', 1_000_000, 1_004_096);
-  const tree = treeWith(
-    {
-      'd/file': text('content', { mode: 0o640 }),
-      'd/empty': text(''),
-      sparse: { ...plain, type: 'file', size: big.length, content: { kind: 'inline', bytes: big } },
-      out: { ...plain, mode: 0o777, type: 'symlink', target: '/etc' },
-      fifo: { ...plain, type: 'fifo' },
-      readonly: { ...plain, mode: 0o500, type: 'directory', entries: new Map() },
-      'readonly/inside': text('i'),
-      '\xff\n': text('raw name'),
-    },
-    { 'd/linked': 'd/file' },
-  );
-
-  test('gives the same tree on the host, and says what it left out', async () => {
-    const destination = join(folder, 'out');
-    const result = await extractTree(tree.root, destination, {}, pace);
-    const differences = await differencesOf(tree, await treeOfDirectory(destination, pace));
-    // Node sets times with the precision of a floating-point number.
-    expect(
-      differences.filter(({ fields }) =>
-        Object.keys(fields ?? { x: 0 }).some((name) => name !== 'mtimeNanoseconds'),
-      ),
-    ).toEqual([{ path: '/fifo', kind: 'removed' }]);
-    expect(result.notKept.map(({ path, what }) => [path, what])).toEqual([['/fifo', 'fifo']]);
-    expect(statSync(join(destination, 'sparse')).blocks * 512).toBeLessThan(100_000);
-    expect(lstatSync(join(destination, 'd/linked')).ino).toBe(lstatSync(join(destination, 'd/file')).ino);
-    expect(readlinkSync(join(destination, 'out'))).toBe('/etc');
-  });
-
-  test('one file', async () => {
-    await extractTree(tree.get('d/file')!, join(folder, 'one'), {}, pace);
-    expect(readFileSync(join(folder, 'one'), 'utf8')).toBe('content');
-  });
-
-  test('overwrites nothing, follows nothing', async () => {
-    mkdirSync(join(folder, 'full'));
-    writeFileSync(join(folder, 'full', 'mine'), 'mine');
-    symlinkSync(join(folder, 'full'), join(folder, 'link'));
-    for (const name of ['full', 'link', 'full/mine']) {
-      await expect(extractTree(tree.root, join(folder, name), {}, pace)).rejects.toThrowError(
-        /it exists already/,
-      );
-    }
-    await expect(extractTree(tree.get('d/file')!, join(folder, 'link'), {}, pace)).rejects.toThrowError(
-      /it exists already/,
-    );
-    expect(readFileSync(join(folder, 'full', 'mine'), 'utf8')).toBe('mine');
-    await expect(extractTree(tree.root, join(folder, 'no', 'such', 'folder'), {}, pace)).rejects.toThrowError(
-      /no such file or directory/,
-    );
-  });
-
-  test('a damaged source leaves nothing behind', async () => {
-    const broken: FileNode = {
-      ...plain,
-      type: 'file',
-      size: 10,
-      content: {
-        kind: 'extents',
-        source: new MemorySource(Buffer.alloc(10)),
-        extents: () => {
-          throw imageError({ file: 'image', block: 7 }, 'damaged');
-        },
-      },
-    };
-    await expect(
-      extractTree(treeWith({ a: text('a'), z: broken }).root, join(folder, 'broken'), {}, pace),
-    ).rejects.toThrowError(/image: block 7: error: damaged/);
-    expect(existsSync(join(folder, 'broken'))).toBe(false);
   });
 });
