@@ -6,7 +6,7 @@ import { type LockTable, parseLockTable, printLockTable } from '../../../images/
 import { readEnvelope, writeEnvelope } from '../../../images/lock-table/envelope.js';
 
 /** The listing of the HOWTO, section 5.2. */
-const howto = `datadev:        /dev/pool/pool0
+const listing = `datadev:        /dev/pool/pool0
 cidev:          /dev/pool/pool0cidev
 lockdev:        192.168.50.101:15697
 cbport:         3001
@@ -15,8 +15,23 @@ STOMITH: NUN
 name:none
 node: 192.168.50.1      1       SM: none
 node: 192.168.50.2      2       SM: none
+node: 192.168.50.3      3       SM: none
+node: 192.168.50.4      4       SM: none
+node: 192.168.50.5      5       SM: none
+node: 192.168.50.6      6       SM: none
+node: 192.168.50.7      7       SM: none
+node: 192.168.50.8      8       SM: none
+node: 192.168.50.9      9       SM: none
 node: 192.168.50.10     10      SM: none
+node: 192.168.50.11     11      SM: none
+node: 192.168.50.12     12      SM: none
+node: 192.168.50.13     13      SM: none
+node: 192.168.50.14     14      SM: none
+node: 192.168.50.15     15      SM: none
 `;
+
+/** The same with three of its nodes. */
+const howto = listing.replace(/node: 192\.168\.50\.(?!1 |2 |10 ).*\n/g, '');
 
 function errorsOf(text: string): string[] {
   try {
@@ -30,7 +45,16 @@ function errorsOf(text: string): string[] {
 
 describe('the grammar', () => {
   test("the HOWTO's listing, there and back", () => {
-    expect(printLockTable(parseLockTable(howto, 'gfscf.cf'))).toBe(howto);
+    expect(printLockTable(parseLockTable(listing, 'gfscf.cf'))).toBe(listing);
+    // The text of the HOWTO fills its lines with blanks.
+    const filled = listing.replace(/^.*$/gm, (line) => line.padEnd(77));
+    expect(printLockTable(parseLockTable(filled, 'gfscf.cf'))).toBe(listing);
+  });
+
+  test('SM methods are kept as they are', () => {
+    const table = parseLockTable(howto.replace('SM: none', 'SM:\tapc1  3\t x # comment'), 'gfscf.cf');
+    expect(table.nodes[0]?.sm).toBe('apc1  3\t x');
+    expect(parseLockTable(printLockTable(table), 'x')).toEqual(table);
   });
 
   test('any table, there and back', () => {
@@ -113,6 +137,11 @@ describe('the grammar', () => {
     expect(errors).toContain(more);
   });
 
+  test('a file of repetitions has one fault for each, and takes no long time', () => {
+    const lines = 20_000;
+    expect(errorsOf(howto + 'node: 1.1.1.1 4 SM: none\n'.repeat(lines)).length).toBeLessThan(3 * lines);
+  }, 5000);
+
   test('all faults at once', () => {
     expect(
       errorsOf(howto.replace('3001', 'x').replace('192.168.50.1 ', '1.2.3 ').replace('cidev', 'cide')).length,
@@ -140,6 +169,22 @@ describe('the envelope', () => {
     expect(read(Buffer.alloc(4096))).toBeUndefined();
     expect(read(Buffer.alloc(10))).toBeUndefined();
   });
+
+  test('holds nothing but a lock table: the image is at fault otherwise', () => {
+    for (const text of ['\x1b[2Jnonsense\n', '', 'node: 1.1.1.1 1 SM: a\n'.repeat(40_000)]) {
+      let error: unknown;
+      try {
+        read(write(text));
+      } catch (cause) {
+        error = cause;
+      }
+      expect(error).toBeInstanceOf(DiagnosticError);
+      const { diagnostics, message } = error as DiagnosticError;
+      expect(diagnostics.map(({ kind }) => kind)).toEqual(['image']);
+      expect(message).toMatch(/^cidev: byte 0: error: lock table: its text is no lock table: /);
+      expect(message).not.toContain('\x1b');
+    }
+  }, 5000);
 
   test('does not fit a device that is too small', () => {
     expect(() => write(howto, 300)).toThrowError(/needs \d+ bytes, the cidev cidev has 300/);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MemorySource } from '../../../images/bytes/byte-source.js';
+import { byteString } from '../../../images/bytes/byte-string.js';
 import type { ByteSink } from '../../../images/bytes/sparse-file.js';
 import { DiagnosticError, formatDiagnostic } from '../../../images/diagnostic.js';
 import { type PoolConfig, parsePoolConfig, printPoolConfig } from '../../../images/pool/config.js';
@@ -8,6 +9,7 @@ import {
   decodePoolLabel,
   LABEL_AREA_BYTES,
   labelsFor,
+  type PoolLabel,
   readPoolLabel,
   writePoolLabel,
 } from '../../../images/pool/label.js';
@@ -141,6 +143,33 @@ describe('configuration', () => {
     expect(errors).toContain(more);
   });
 
+  test('a file of repetitions has one fault for each, and takes no long time', () => {
+    const lines = 20_000;
+    expect(errorsOf(`poolname p\nsubpools 1\n${'subpool 0 0 1\n'.repeat(lines)}`).length).toBeLessThan(
+      3 * lines,
+    );
+    expect(errorsOf(howto + 'pooldevice 0 0 /dev/loop2 0\n'.repeat(lines)).length).toBeLessThan(3 * lines);
+    const different = Array.from(
+      { length: lines },
+      (_, index) => `pooldevice ${index % 128} 0 /dev/${index}\n`,
+    );
+    expect(errorsOf(howto + different.join('')).length).toBeLessThan(3 * lines);
+  }, 5000);
+
+  test('what steers a terminal does not reach it, and the caret stays below its word', () => {
+    const [error] = errorsOf('\x1b[2J \ud800\u2028 poolnam\x1b p\r\n');
+    expect(error).toContain('\n  \ufffd[2J \ufffd\ufffd poolnam\ufffd p\n  ^^^^\n');
+    expect(error).not.toContain('\x1b');
+  });
+
+  test('a comment goes to the end of its line, whatever is in it', () => {
+    expect(printPoolConfig(parsePoolConfig(howto.replace('\n', ' # a\u2028b\rc\n'), 'x'))).toBe(howto);
+  });
+
+  test('a long word is not taken for a keyword', () => {
+    expect(errorsOf('x'.repeat(1000))[0]).toContain('Known: poolname, ');
+  });
+
   test('all faults at once, in the order of the lines, with the line and a caret', () => {
     const errors = errorsOf('poolname pool0\nsubpools x\n\tsubpol 0 0 1\npooldevice 0 0 /dev/a y\n');
     expect(errors.map((error) => error.split(': error')[0])).toEqual([
@@ -175,6 +204,59 @@ describe('labels', () => {
       minor: 0,
     });
     if (typeof label !== 'string') expect(writePoolLabel(label).equals(sample)).toBe(true);
+  });
+
+  test('the golden label, from the configuration that it was made of', () => {
+    const config = parsePoolConfig(
+      'poolname pool1\nsubpools 1\nsubpool 0 0 2 gfs_data\npooldevice 0 0 /a 0\npooldevice 0 1 /b 0\n',
+      'x',
+    );
+    const size = LABEL_AREA_BYTES + 417744 * 512 + 5000;
+    const [first, second] = labelsFor(config, [size, size], { poolId: 0x065fcfffb9f8248an });
+    expect(first && writePoolLabel(first).equals(sample)).toBe(true);
+    expect(second).toEqual({ ...first, deviceId: 1 });
+  });
+
+  test('any label, there and back', () => {
+    const uint32 = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+    const labels: fc.Arbitrary<PoolLabel> = fc.record({
+      poolId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      poolName: fc
+        .uint8Array({ minLength: 1, maxLength: 255 })
+        .map((bytes) => byteString(bytes.map((byte) => byte || 1))),
+      version: fc.integer({ min: 0, max: 255 }).map((update) => 0x00040100 + update),
+      subpools: fc.constant(128),
+      subpoolId: fc.integer({ min: 0, max: 127 }),
+      devices: fc.constant(128),
+      deviceId: fc.integer({ min: 0, max: 127 }),
+      type: fc.constantFrom('data' as const, 'gfs_data' as const, 'gfs_journal' as const),
+      blocks: fc.maxSafeNat(),
+      striping: fc.integer({ min: -1, max: 31 }).map((power) => (power < 0 ? 0 : 2 ** power)),
+      dmepDevices: uint32,
+      dmepId: uint32,
+      weight: uint32,
+      minor: uint32,
+    });
+    fc.assert(
+      fc.property(labels, (label) => {
+        expect(decodePoolLabel(writePoolLabel(label))).toEqual(label);
+      }),
+    );
+  });
+
+  test('any bytes behind the magic are a label or a reason', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 512, maxLength: 512 }), fc.boolean(), (random, isVersioned) => {
+        const bytes = Buffer.from(random);
+        sample.copy(bytes, 0, 0, 8);
+        if (isVersioned) sample.copy(bytes, 272, 272, 276);
+        try {
+          readPoolLabel(new MemorySource(bytes, 'disk'));
+        } catch (error) {
+          expect(error).toBeInstanceOf(DiagnosticError);
+        }
+      }),
+    );
   });
 
   test.each([
@@ -291,6 +373,21 @@ describe('pools of several devices', () => {
       ),
       { numRuns: 30 },
     );
+  });
+
+  test.each([
+    ['the size of a striped device', 3, 300, 'disk3: error: its label contradicts'],
+    ['the stripe', 4, 304, 'disk4: error: its label contradicts'],
+    ['the type', 1, 292, 'disk1: error: its label contradicts'],
+    ['the number of devices', 1, 284, 'disk0: error: the pool "p" has 3 subpools; of subpool 0 2 of 2'],
+    ['the number of subpools', 5, 276, 'disk5: error: it says'],
+    ['the id', 2, 8, 'disk2: error: it belongs to the pool "p" with another id'],
+  ] as const)('are refused when labels differ in %s', (_name, device, offset, message) => {
+    const disks = makeDisks(config, sizes);
+    const { bytes } = disks[device]!;
+    const changes: Record<number, number> = { 300: 16, 304: 32, 292: 0, 284: 3, 276: 4, 8: 77 };
+    bytes.writeUInt32BE(changes[offset]!, offset);
+    expect(() => openPool(sourcesOf(disks))).toThrowError(message);
   });
 
   test('are refused when a device is missing, there twice, or of another pool', () => {
