@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Pace } from '../../images/bytes/pace.js';
+import { printable } from '../../images/diagnostic.js';
 import { interruptionSignal } from './run.js';
 
 /** A pace that ends when the user interrupts the command. */
@@ -44,8 +45,10 @@ export function formatBytes(bytes: number): string {
   return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Facts as aligned `name: value` lines. */
+/** Facts as aligned `name: value` lines; what an image put into them can't steer the terminal. */
 export function formatFacts(facts: readonly (readonly [name: string, value: string | number])[]): string {
   const width = Math.max(...facts.map(([name]) => name.length)) + 2;
-  return facts.map(([name, value]) => `${`${name}:`.padEnd(width)} ${value}\n`).join('');
+  return facts
+    .map(([name, value]) => `${`${printable(name)}:`.padEnd(width)} ${printable(String(value))}\n`)
+    .join('');
 }
