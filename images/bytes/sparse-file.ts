@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { FileSource } from './byte-source.js';
 import { readableHostError } from './host-error.js';
 import { isZero } from './zeros.js';
@@ -11,12 +11,6 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /** Larger writes go straight out: copying them once more costs more than the call saves. */
 const DIRECT_BYTES = 32 * 1024;
-
-/**
- * After so many bytes the kernel is asked, in the background, to bring them to the disk. Whoever waits for that at
- * the end (`sync`, writeAtomically) then waits for little: the disk has worked while we did.
- */
-const SYNC_BEHIND_BYTES = 64 * 1024 * 1024;
 
 /** Where an image is written: positions may be given in any order, neighbours are written together. */
 export interface ByteSink {
@@ -48,8 +42,6 @@ export class SparseFile implements ByteSink {
   private filled: number[] = [];
   /** One bit for each piece of a fresh file that is no hole any more: zeros over data must be written. */
   private readonly written: Uint8Array;
-  private unsynced = 0;
-  private isSyncing = false;
 
   private constructor(name: string, descriptor: number, size: number, fresh: boolean) {
     this.name = name;
@@ -154,16 +146,6 @@ export class SparseFile implements ByteSink {
     filled.splice(first, last - first, start, end);
   }
 
-  /** Flushes and waits until the data is on the disk. */
-  sync(): void {
-    this.flush();
-    try {
-      fsyncSync(this.descriptor);
-    } catch (cause) {
-      throw readableHostError(cause, this.name);
-    }
-  }
-
   /** Flushes and closes. */
   close(): void {
     if (this.descriptor < 0) return;
@@ -227,16 +209,5 @@ export class SparseFile implements ByteSink {
         throw readableHostError(cause, this.name);
       }
     }
-    this.unsynced += bytes.length;
-    if (this.unsynced >= SYNC_BEHIND_BYTES && !this.isSyncing) this.syncBehind();
-  }
-
-  /** Errors need no handling here: whoever must know waits for a sync of his own, which reports them. */
-  private syncBehind(): void {
-    this.unsynced = 0;
-    this.isSyncing = true;
-    fdatasync(this.descriptor, () => {
-      this.isSyncing = false;
-    });
   }
 }
