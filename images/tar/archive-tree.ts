@@ -3,10 +3,11 @@ import { type ByteString, textFromByteString } from '../bytes/byte-string.js';
 import { type DiagnosticError, imageError } from '../diagnostic.js';
 import { componentsOf, faultOfName, PATH_BYTES_MAX } from '../tree/name.js';
 import type { Attributes, LeafNode, Timestamp } from '../tree/node.js';
-import { FULL_FIDELITY, type Tree } from '../tree/tree.js';
+import type { Tree } from '../tree/tree.js';
 import { IMPLIED_DIRECTORY, TreeBuilder } from '../tree/tree-builder.js';
 import type { TarMember } from './members.js';
 import { paxAttributes, paxInteger, paxTime } from './pax.js';
+import { isMoreThanMode, posixAclOf } from './posix-acl.js';
 
 const ID_MAX = 0xffffffff;
 
@@ -15,11 +16,15 @@ const ID_MAX = 0xffffffff;
  * so are paths through a symbolic link, which would lead wherever the link points when somebody extracts them.
  */
 export class ArchiveTree {
-  private readonly builder = new TreeBuilder(IMPLIED_DIRECTORY, FULL_FIDELITY);
+  private readonly builder = new TreeBuilder(IMPLIED_DIRECTORY);
+  /** Whether a member had them: only then the archive is of a form that keeps them. */
+  private hasFractions = false;
+  private hasXattrs = false;
 
   constructor(private readonly source: ByteSource) {}
 
   add(member: TarMember): void {
+    if (member.path === '') throw this.fail(member, 'a member without a name');
     const path = this.checkPath(member, member.path, 'its name');
     const attributes = this.attributesOf(member);
     switch (member.header.type) {
@@ -34,8 +39,7 @@ export class ArchiveTree {
         this.link(member, path);
         return;
       case '2':
-        if (member.linkName === '') throw this.fail(member, 'a symbolic link without a target');
-        this.put(member, path, { ...attributes, type: 'symlink', target: member.linkName });
+        this.put(member, path, { ...attributes, type: 'symlink', target: this.targetOf(member) });
         return;
       case '3':
       case '4':
@@ -59,13 +63,24 @@ export class ArchiveTree {
   }
 
   build(): Tree {
-    return this.builder.build();
+    return this.builder.build({ nanoseconds: this.hasFractions, xattrs: this.hasXattrs });
   }
 
   private put(member: TarMember, path: ByteString, node: LeafNode): void {
     if (componentsOf(path).length === 0)
       throw this.fail(member, 'the root is something else than a directory');
+    const known = this.builder.get(path);
+    if (known?.type === 'directory' && known.entries.size > 0)
+      throw this.fail(member, `a ${node.type} in the place of a directory that is not empty`);
     this.builder.put(path, node);
+  }
+
+  private targetOf(member: TarMember): ByteString {
+    const { linkName } = member;
+    if (linkName === '') throw this.fail(member, 'a symbolic link without a target');
+    if (linkName.length > PATH_BYTES_MAX || linkName.includes('\0'))
+      throw this.fail(member, 'a symbolic link whose target is no path');
+    return linkName;
   }
 
   private link(member: TarMember, path: ByteString): void {
@@ -107,14 +122,37 @@ export class ArchiveTree {
 
   private attributesOf(member: TarMember): Attributes {
     const { header, pax } = member;
-    const xattrs = paxAttributes(pax);
     const attributes = {
       mode: header.mode & 0o7777,
       uid: this.idOf(member, 'uid'),
       gid: this.idOf(member, 'gid'),
       mtime: this.timeOf(member),
     };
-    return xattrs.size === 0 ? attributes : { ...attributes, xattrs };
+    // Most members have no records.
+    const xattrs = pax.size === 0 ? undefined : this.xattrsOf(member);
+    return xattrs === undefined || xattrs.size === 0 ? attributes : { ...attributes, xattrs };
+  }
+
+  private xattrsOf(member: TarMember): Map<ByteString, Uint8Array> {
+    const xattrs = paxAttributes(member.pax);
+    if (typeof xattrs === 'string') throw this.fail(member, xattrs);
+    for (const kind of ['access', 'default'] as const) {
+      const text = member.pax.get(`SCHILY.acl.${kind}`);
+      const name = `system.posix_acl_${kind}`;
+      // The attribute itself has numbers: where it is there, the text with its names adds nothing.
+      if (text === undefined || xattrs.has(name)) continue;
+      const acl = posixAclOf(text);
+      if (acl === undefined) {
+        throw this.fail(
+          member,
+          'an access control list with names, which this host may know by other numbers',
+          "Make the archive with tar's options --xattrs --xattrs-include='*' instead of --acls.",
+        );
+      }
+      if (kind === 'default' || isMoreThanMode(acl)) xattrs.set(name, acl);
+    }
+    if (xattrs.size > 0) this.hasXattrs = true;
+    return xattrs;
   }
 
   private idOf(member: TarMember, name: 'uid' | 'gid'): number {
@@ -128,13 +166,14 @@ export class ArchiveTree {
     const text = member.pax.get('mtime');
     const time = text === undefined ? { seconds: member.header.mtime, nanoseconds: 0 } : paxTime(text);
     if (time === undefined) throw this.fail(member, 'its modification time is no number');
+    if (text !== undefined) this.hasFractions = true;
     return time;
   }
 
-  private fail(member: TarMember, message: string): DiagnosticError {
+  private fail(member: Pick<TarMember, 'path' | 'offset'>, message: string, hint?: string): DiagnosticError {
     const path = textFromByteString(
       member.path.length > 200 ? `${member.path.slice(0, 200)}...` : member.path,
     );
-    return imageError({ file: this.source.name, offset: member.offset, path }, message);
+    return imageError({ file: this.source.name, offset: member.offset, path }, message, hint);
   }
 }

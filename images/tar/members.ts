@@ -4,11 +4,11 @@ import { CachedSource } from '../bytes/cached-source.js';
 import { isZero } from '../bytes/zeros.js';
 import { type DiagnosticError, imageError } from '../diagnostic.js';
 import { decodeHeader, hasValidChecksum, RECORD_BYTES, type TarHeader } from './header.js';
-import { decodePax, type PaxRecords } from './pax.js';
+import { decodePax, effectiveRecords, isGlobalKey, type PaxRecords, paxInteger } from './pax.js';
 import { isPaxSparse, OldSparseReader, readPaxSparse } from './sparse.js';
 
-/** Headers that only describe the next member (long names, PAX records) are no longer than this. */
-const DESCRIPTION_BYTES_MAX = 1024 * 1024;
+/** What headers say that only describe the next member (long names, PAX records) is no longer than this. */
+const DESCRIPTION_BYTES_MAX = 8 * 1024 * 1024;
 
 const NO_RECORDS: PaxRecords = new Map();
 
@@ -39,12 +39,15 @@ export function* membersOf(source: ByteSource): Generator<TarMember> {
 interface Description {
   longName?: ByteString;
   longLink?: ByteString;
-  pax: (readonly [string, string])[];
+  readonly pax: (readonly [ByteString, ByteString])[];
+  /** Bytes read for it so far; 0 when nothing came before the member. */
+  bytes: number;
 }
 
 class MemberReader {
   private readonly metadata: CachedSource;
   private readonly global = new Map<ByteString, ByteString>();
+  private isPax = false;
   private position = 0;
 
   constructor(private readonly source: ByteSource) {
@@ -53,25 +56,28 @@ class MemberReader {
   }
 
   next(): TarMember | undefined {
-    const description: Description = { pax: [] };
+    const description: Description = { pax: [], bytes: 0 };
     for (;;) {
       const offset = this.position;
       const record = this.readRecord();
-      if (record === undefined) return undefined;
+      if (record === undefined) {
+        if (description.bytes === 0) return undefined;
+        throw this.fail(offset, 'the archive is cut short: a member was announced that does not follow');
+      }
       const header = this.headerOf(record, offset);
       switch (header.type) {
         case 'L':
-          description.longName = withoutNul(this.readDescription(header, offset));
+          description.longName = withoutNul(this.readDescription(header, offset, description));
           break;
         case 'K':
-          description.longLink = withoutNul(this.readDescription(header, offset));
+          description.longLink = withoutNul(this.readDescription(header, offset, description));
           break;
         case 'x':
         case 'X':
-          description.pax.push(...this.readPax(header, offset));
+          for (const pair of this.readPax(header, offset, description)) description.pax.push(pair);
           break;
         case 'g':
-          for (const [key, value] of this.readPax(header, offset)) this.global.set(key, value);
+          this.readGlobal(header, offset);
           break;
         case 'V':
           this.skip(header.size, offset);
@@ -89,15 +95,29 @@ class MemberReader {
 
   /** The next record that is no padding; undefined at the end of the archive. */
   private readRecord(): Buffer | undefined {
-    // Two empty records end an archive; one alone, or none at the very end, is tolerated as tar itself does.
+    // Two empty records end an archive. One or none at the very end is tolerated as tar itself does; but where one
+    // stands between others a header was lost, and with it all that follows would be.
     if (this.position === this.source.size) return undefined;
     if (this.position + RECORD_BYTES > this.source.size) {
       throw this.fail(this.position, 'the archive is cut short: a header would begin here');
     }
     const record = readBytes(this.metadata, this.position, RECORD_BYTES);
-    if (isZero(record)) return undefined;
-    this.position += RECORD_BYTES;
-    return record;
+    if (!isZero(record)) {
+      this.position += RECORD_BYTES;
+      return record;
+    }
+    const next = this.peekRecord(this.position + RECORD_BYTES);
+    if (next === undefined || isZero(next)) return undefined;
+    throw this.fail(
+      this.position,
+      'a single empty record, where two would end the archive: a header is lost',
+    );
+  }
+
+  /** A whole record further on, or undefined when the archive ends before. */
+  private peekRecord(position: number): Buffer | undefined {
+    if (position + RECORD_BYTES > this.source.size) return undefined;
+    return readBytes(this.metadata, position, RECORD_BYTES);
   }
 
   private headerOf(record: Buffer, offset: number): TarHeader {
@@ -108,18 +128,29 @@ class MemberReader {
   }
 
   /** The data of a header that describes the next member. */
-  private readDescription(header: TarHeader, offset: number): Buffer {
-    if (header.size > DESCRIPTION_BYTES_MAX)
+  private readDescription(header: TarHeader, offset: number, description: Description): Buffer {
+    // Any number of such headers may stand before a member.
+    description.bytes += Math.max(1, header.size);
+    if (description.bytes > DESCRIPTION_BYTES_MAX)
       throw this.fail(offset, `a name or extended header of ${header.size} bytes`);
     const start = this.position;
     this.skip(header.size, offset);
     return readBytes(this.source, start, header.size);
   }
 
-  private readPax(header: TarHeader, offset: number): (readonly [string, string])[] {
-    const records = decodePax(this.readDescription(header, offset));
+  private readPax(header: TarHeader, offset: number, description: Description) {
+    this.isPax = true;
+    const records = decodePax(this.readDescription(header, offset, description));
     if (typeof records === 'string') throw this.fail(offset, `a damaged extended header: ${records}`);
     return records;
+  }
+
+  private readGlobal(header: TarHeader, offset: number): void {
+    for (const [key, value] of this.readPax(header, offset, { pax: [], bytes: 0 })) {
+      if (!isGlobalKey(key))
+        throw this.fail(offset, `a global header that gives every member the same ${key}`);
+      this.global.set(key, value);
+    }
   }
 
   /** Steps over data and its padding. Throws when the archive ends before. */
@@ -136,8 +167,9 @@ class MemberReader {
 
   private memberOf(header: TarHeader, record: Buffer, offset: number, description: Description): TarMember {
     const pax = this.recordsOf(description);
-    const stored = pax.has('size') ? Number(pax.get('size')) : header.size;
-    if (!Number.isSafeInteger(stored) || stored < 0) throw this.fail(offset, 'its size is no number');
+    const size = pax.get('size');
+    const stored = size === undefined ? header.size : paxInteger(size);
+    if (Number.isNaN(stored)) throw this.fail(offset, 'its size is no number');
     const path = pax.get('GNU.sparse.name') ?? pax.get('path') ?? description.longName ?? header.name;
     const linkName = pax.get('linkpath') ?? description.longLink ?? header.linkName;
     const member = { header, offset, path, linkName, pax };
@@ -150,7 +182,7 @@ class MemberReader {
       return { ...member, ...this.checked(sparse.member(data, stored), offset) };
     }
     const data = this.position;
-    if (hasData(header.type, pax)) this.skip(stored, offset);
+    if (header.type === '1' ? this.linkHasData(stored) : hasData(header.type)) this.skip(stored, offset);
     if (!isFile(header.type)) return { ...member, size: 0, extents: [] };
     if (isPaxSparse(pax)) {
       return {
@@ -167,7 +199,18 @@ class MemberReader {
 
   /** Global records, and those of the member itself over them; most members have neither. */
   private recordsOf({ pax }: Description): PaxRecords {
-    return this.global.size === 0 && pax.length === 0 ? NO_RECORDS : new Map([...this.global, ...pax]);
+    if (this.global.size === 0 && pax.length === 0) return NO_RECORDS;
+    return effectiveRecords([...this.global, ...pax]);
+  }
+
+  /**
+   * Whether data follows a hard link that has a size. A PAX link may carry its file's data once more; older archivers
+   * wrote the size and no data, so that the next header follows at once.
+   */
+  private linkHasData(stored: number): boolean {
+    if (stored === 0 || this.isPax) return stored > 0;
+    const next = this.peekRecord(this.position);
+    return next !== undefined && !isZero(next) && !hasValidChecksum(next);
   }
 
   private checked<T>(value: T | string, offset: number): T {
@@ -185,9 +228,8 @@ function isFile(type: string): boolean {
   return type === '0' || type === '7' || type === 'S';
 }
 
-/** Whether data follows the header. A PAX hard link may carry its file's data once more. */
-function hasData(type: string, pax: PaxRecords): boolean {
-  if (type === '1') return pax.has('size');
+/** Whether data follows the header: of these types only a hard link may have any, whatever their size says (POSIX). */
+function hasData(type: string): boolean {
   return !['2', '3', '4', '5', '6'].includes(type);
 }
 

@@ -20,11 +20,16 @@ const OLD_ENTRY_BYTES = 24;
 const OLD_HEADER = { entries: 386, count: 4, extended: 482, realSize: 483 } as const;
 const OLD_EXTENSION = { count: 21, extended: 504 } as const;
 
+/** More parts than a real file has: one in every 8 KiB of 8 GiB. */
+const PARTS_MAX = 1024 * 1024;
+const TOO_MANY_PARTS = `its sparse map has more than ${PARTS_MAX} parts`;
+
 /** Reads the old GNU form: a few entries in the header, more in blocks that follow it. */
 export class OldSparseReader {
   private readonly parts: SparsePart[] = [];
   private readonly size: number;
   private more: boolean;
+  private isEnded = false;
 
   constructor(header: Buffer) {
     this.take(header, OLD_HEADER.entries, OLD_HEADER.count);
@@ -39,6 +44,7 @@ export class OldSparseReader {
       if (offset + RECORD_BYTES > source.size) return 'its sparse map is cut short';
       const block = readBytes(source, offset, RECORD_BYTES);
       this.take(block, 0, OLD_EXTENSION.count);
+      if (this.parts.length > PARTS_MAX) return TOO_MANY_PARTS;
       this.more = block[OLD_EXTENSION.extended] !== 0;
       offset += RECORD_BYTES;
     }
@@ -53,7 +59,9 @@ export class OldSparseReader {
   private take(block: Buffer, start: number, count: number): void {
     for (let index = 0; index < count; index++) {
       const entry = block.subarray(start + index * OLD_ENTRY_BYTES, start + (index + 1) * OLD_ENTRY_BYTES);
-      if (entry[0] === 0) return;
+      // An empty entry ends the map, whatever stands after it.
+      if (entry[12] === 0) this.isEnded = true;
+      if (this.isEnded) return;
       this.parts.push({
         offset: readNumber(entry.subarray(0, 12)),
         length: readNumber(entry.subarray(12, 24)),
@@ -124,6 +132,7 @@ function readMapInData(
       continue;
     }
     const value = paxInteger(text.slice(0, line));
+    if (numbers.length === 0 && value > PARTS_MAX) return TOO_MANY_PARTS;
     // Each number takes at least two bytes of the data.
     if (Number.isNaN(value) || (numbers.length === 0 && value * 4 > length))
       return 'its sparse map has no valid numbers';
@@ -141,7 +150,7 @@ function layOut(
   position: number,
   length: number,
 ): SparseMember | string {
-  if (!Number.isSafeInteger(size)) return 'its real size is no number';
+  if (!(size >= 0)) return 'its real size is no number';
   const extents: Extent[] = [];
   let end = 0;
   let used = 0;
@@ -149,10 +158,12 @@ function layOut(
     if (!(part.offset >= end) || !(part.length >= 0) || !(part.offset + part.length <= size)) {
       return 'its sparse map is out of order or reaches past its size';
     }
-    if (part.length > 0)
-      extents.push({ offset: part.offset, position: position + used, length: part.length });
     end = part.offset + part.length;
+    if (part.length === 0) continue;
+    // GNU tar goes on at the next record, others at the next byte: nobody can say which the writer meant.
+    if (used % RECORD_BYTES !== 0) return 'a part of its sparse map ends inside a record';
+    extents.push({ offset: part.offset, position: position + used, length: part.length });
     used += part.length;
   }
-  return used <= length ? { size, extents } : `its sparse map needs ${used} bytes of data, it has ${length}`;
+  return used === length ? { size, extents } : `its sparse map needs ${used} bytes of data, it has ${length}`;
 }

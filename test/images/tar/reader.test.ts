@@ -7,6 +7,7 @@ import { Pace } from '../../../images/bytes/pace.js';
 import { isTar, treeOfTar } from '../../../images/tar/reader.js';
 import { treeOfDirectory } from '../../../images/tree/from-directory.js';
 import type { Tree } from '../../../images/tree/tree.js';
+import { HandMadeTar } from '../../support/hand-made-tar.js';
 import { addRawName, makeHostTree } from '../../support/host-tree.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { describeWith, run } from '../../support/tools.js';
@@ -103,46 +104,7 @@ test('archives of another writer (the npm package tar)', async () => {
   expect(kept).toEqual([]);
 });
 
-/** Writes members by hand: what no honest archiver would write. */
-class Archive {
-  private readonly records: Buffer[] = [];
-
-  member(
-    name: string,
-    fields: {
-      type?: string;
-      link?: string;
-      size?: string;
-      data?: string;
-      mode?: string;
-      mtime?: string;
-    } = {},
-  ): this {
-    const record = Buffer.alloc(512);
-    const data = Buffer.from(fields.data ?? '', 'latin1');
-    record.write(name, 0, 100, 'latin1');
-    record.write(fields.mode ?? '0000644\0', 100, 'latin1');
-    record.write('0000000\0', 108);
-    record.write('0000000\0', 116);
-    record.write(fields.size ?? `${data.length.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
-    record.write(fields.mtime ?? '00000000000\0', 136, 'latin1');
-    record.write(fields.type ?? '0', 156);
-    record.write(fields.link ?? '', 157, 100, 'latin1');
-    record.write('ustar\0', 257);
-    record.write('00', 263);
-    record.write('        ', 148);
-    const sum = record.reduce((total, byte) => total + byte, 0);
-    record.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-    this.records.push(record, data, Buffer.alloc((512 - (data.length % 512)) % 512));
-    return this;
-  }
-
-  bytes(): Buffer {
-    return Buffer.concat([...this.records, Buffer.alloc(1024)]);
-  }
-}
-
-const archive = (): Archive => new Archive();
+const archive = (): HandMadeTar => new HandMadeTar();
 const read = (bytes: Buffer): Promise<Tree> => treeOfTar(new MemorySource(bytes, 'hostile.tar'), pace);
 
 describe('hostile archives', () => {
@@ -219,15 +181,8 @@ describe('hostile archives', () => {
     ['not a pair', '0,10,20'],
     ['no numbers', 'a,b'],
   ])('a sparse map %s', async (_name, map) => {
-    const record = (key: string, value: string): string => {
-      const text = ` ${key}=${value}\n`;
-      let length = text.length;
-      while (`${length}${text}`.length !== length) length += 1;
-      return `${length}${text}`;
-    };
-    const data = record('GNU.sparse.size', '1000') + record('GNU.sparse.map', map);
     const hostile = archive()
-      .member('x', { type: 'x', data })
+      .pax({ 'GNU.sparse.size': '1000', 'GNU.sparse.map': map })
       .member('a', { data: 'x'.repeat(20) });
     await expect(read(hostile.bytes())).rejects.toThrowError(/sparse map|real size/);
   });
