@@ -1,0 +1,154 @@
+import type { DiagnosticError } from '../../images/diagnostic.js';
+
+/** Decides the cluster-tools rule and the init and network conventions (HOWTO 5.8). */
+export type Distribution = 'redhat' | 'caldera' | 'debian';
+
+/** Keys and list indexes that lead to a value of a recipe, such as `['pools', 0, 'size']`. */
+export type RecipePath = readonly (string | number)[];
+
+/** Something that a recipe names and that is not in it. */
+export interface Source {
+  /** An absolute path, or an http:, https: or file: URL. */
+  readonly location: string;
+  /** Further URLs of the same bytes, in the order to try them. */
+  readonly mirrors: readonly string[];
+  /** SHA-256 in lower-case hexadecimal, when the recipe pins it. */
+  readonly sha256?: string;
+  /** Where the recipe names it. */
+  readonly at: RecipePath;
+}
+
+/** A module of a CVS repository, as it was at a date or under a tag; without either, its newest state. */
+export interface CvsSource {
+  readonly root: string;
+  readonly module: string;
+  readonly date?: string;
+  readonly tag?: string;
+  readonly at: RecipePath;
+}
+
+/** What the root begins with (HOWTO 5.1). */
+export interface Base {
+  readonly kind: 'image' | 'tar' | 'directory';
+  readonly source: Source;
+}
+
+export interface ClusterSettings {
+  /** Number of nodes: node n has address n of the network. */
+  readonly nodes: number;
+  /** Addresses of the nodes by number, node 1 first, such as `192.168.50.1`. */
+  readonly addresses: readonly string[];
+  /** `ADDRESS:PORT` of the lock server (memexpd). */
+  readonly lockServer: string;
+  /** TCP port that nodes listen on for the lock server. */
+  readonly callbackPort: number;
+  /** Seconds after which a silent node is dead. */
+  readonly timeout: number;
+  /** Name of the fencing method; NUN is none. */
+  readonly stomith: string;
+}
+
+/** One pool: its image, and the loop device that stands for it in the configuration file (HOWTO 5.2). */
+export interface PoolSettings {
+  readonly name: string;
+  /** File name of the image in the output folder. */
+  readonly image: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly type: 'gfs_data' | 'gfs_journal';
+  readonly device: string;
+}
+
+export interface FilesystemSettings {
+  readonly type: 'opengfs';
+  /** Name of the pool that holds it. */
+  readonly pool: string;
+  readonly lockProtocol: string;
+  /** Path of the lock table's pool device, such as `/dev/pool/pool0cidev`. */
+  readonly lockTable: string;
+  readonly journals: number;
+  /** Bytes of one journal. */
+  readonly journalSize: number;
+  /** Bytes. */
+  readonly blockSize: number;
+}
+
+export interface ClusterToolsSettings {
+  readonly source: Source | CvsSource;
+  /** Make rule that installs them, such as `install_ssi_redhat`. */
+  readonly rule: string;
+  /** Seconds after which the make rule has failed. */
+  readonly timeLimit: number;
+  /** Further files of the root that the rule needs to see with their contents: absolute paths in it. */
+  readonly needs: readonly string[];
+}
+
+/** Kernel modules for the root (HOWTO 5.5). */
+export type ModulesSettings =
+  /** A tar or directory whose top is what goes into `/lib/modules`. */
+  | { readonly kind: 'tree'; readonly source: Source }
+  /** An old root image, of any filesystem known here, and the folder in it. */
+  | { readonly kind: 'image'; readonly source: Source; readonly path: string }
+  /** A folder of the base itself. */
+  | { readonly kind: 'base'; readonly path: string };
+
+/** A file that the recipe adds: from the host (with everything below it, if a directory), or with its text. */
+export type FileSettings = {
+  /** Absolute path in the root. */
+  readonly to: string;
+  /** Permission bits; without it the source's own, or 0644 for a text. */
+  readonly mode?: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly at: RecipePath;
+} & ({ readonly source: Source } | { readonly content: string });
+
+export interface UbdSettings {
+  /** Number of devices, `/dev/ubd/0` and up. */
+  readonly devices: number;
+  /** Distance of their minor numbers: 1 in the old numbering, 16 in the new one (HOWTO 5.6). */
+  readonly minorStep: 1 | 16;
+}
+
+export interface InittabSettings {
+  /** The file with the "For UML" markers. */
+  readonly source: string;
+  readonly dhcpd: boolean;
+  /** Terminal of the getty, such as `tty0`. */
+  readonly getty: string;
+}
+
+export interface ConfigureSettings {
+  readonly ubd?: UbdSettings;
+  readonly inittab?: InittabSettings;
+  /** Directory of the distribution that holds the runlevel directories, such as `/etc/rc.d`. */
+  readonly rcDirectory: string;
+  /** Start links to remove, relative to `rcDirectory`. */
+  readonly removeServices: readonly string[];
+  /** Absolute paths to remove, with everything below them. */
+  readonly remove: readonly string[];
+  readonly files: readonly FileSettings[];
+  readonly network: { readonly patch: boolean };
+}
+
+/** A recipe with everything it extends merged in, variables and `--set` applied, defaults filled in. */
+export interface Recipe {
+  readonly name: string;
+  readonly summary: string;
+  readonly distribution: Distribution;
+  /** The clock of the build: seconds since 1970. */
+  readonly epoch: number;
+  /** The recipe file, then what it extends, outwards. Absolute paths. */
+  readonly files: readonly string[];
+  readonly base: Base;
+  readonly cluster: ClusterSettings;
+  readonly pools: readonly PoolSettings[];
+  readonly filesystem: FilesystemSettings;
+  /** A cidev captured from a real gfsconf, instead of our own envelope. */
+  readonly lockTableImage?: Source;
+  readonly clusterTools?: ClusterToolsSettings;
+  readonly modules?: ModulesSettings;
+  readonly configure: ConfigureSettings;
+  /** An error that points at a value of the recipe: file, line, column, source line and caret, `extends` chain. */
+  faultAt(path: RecipePath, message: string, hint?: string): DiagnosticError;
+}
