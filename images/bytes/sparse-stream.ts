@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
 import { readableHostError } from './host-error.js';
 import { isZero } from './zeros.js';
 
@@ -11,7 +11,7 @@ export class SparseStream {
 
   /** Makes `path`, which must not exist. `name` is what messages call it. */
   constructor(
-    path: string,
+    private readonly path: string,
     private readonly name: string = path,
   ) {
     try {
@@ -58,6 +58,12 @@ export class SparseStream {
     if (this.descriptor < 0) return;
     closeSync(this.descriptor);
     this.descriptor = -1;
+  }
+
+  /** Closes and removes the file. */
+  discard(): void {
+    this.abandon();
+    rmSync(this.path, { force: true });
   }
 
   private write(bytes: Uint8Array, offset: number): void {

@@ -1,0 +1,92 @@
+import type { ByteSource } from '../../images/bytes/byte-source.js';
+import type { Pace } from '../../images/bytes/pace.js';
+import type { Tree } from '../../images/tree/tree.js';
+import type { JsonValue } from '../cache/canonical-json.js';
+
+/** What a stage reads. */
+export type StageInput =
+  /** What another stage made. */
+  | { readonly kind: 'artifact'; readonly stage: Stage; readonly artifact: string }
+  /** A file of the user's: its bytes count, nothing else. */
+  | { readonly kind: 'file'; readonly path: string }
+  /**
+   * A directory of the user's. `contents`: names, bytes, link targets and whether a file is executable count. `all`:
+   * owners, modes and times too.
+   */
+  | { readonly kind: 'directory'; readonly path: string; readonly what: 'contents' | 'all' };
+
+/** A program that a stage runs. Its version is a part of the key. */
+export interface StageTool {
+  readonly program: string;
+  /** Debian package that brings it. */
+  readonly package: string;
+  /** Arguments that make it print its version. */
+  readonly versionArguments: readonly string[];
+  /** The stage can do without it. */
+  readonly optional?: boolean;
+}
+
+/** Whether the cache keeps what a stage makes. */
+export type Keeping =
+  /** Yes. */
+  | 'stored'
+  /** Only its digest: making it again costs no more than getting it back. The file itself is an output of the build. */
+  | 'digest';
+
+/** One step of a build: made from what it declares, and nothing else, it always gives the same bytes. */
+export interface Stage {
+  /** As users write it: `--until configure`. */
+  readonly name: string;
+  /** What it does, for people. */
+  readonly title: string;
+  /** `import.meta.url` of its module: what that imports, and itself, are a part of the key. */
+  readonly module: string;
+  readonly parameters: JsonValue;
+  readonly inputs: Readonly<Record<string, StageInput>>;
+  readonly tools: readonly StageTool[];
+  /** Names of its artifacts. */
+  readonly artifacts: readonly string[];
+  readonly keeping: Keeping;
+  /** Throws a DiagnosticError with what is wrong; whatever it left in `work` is removed. */
+  run(context: StageContext): Promise<StageResult>;
+}
+
+/** What a stage hands over. */
+export type NewArtifact =
+  /** A file below `work`, or at the path that `outputPath` gave, with its digest if that is known already. */
+  | { readonly kind: 'file'; readonly path: string; readonly sha256?: string }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** A root directory. Contents on the host are copied into the cache with it. */
+  | { readonly kind: 'tree'; readonly tree: Tree };
+
+export interface StageResult {
+  readonly artifacts: Readonly<Record<string, NewArtifact>>;
+  /** What is worth telling in the manifest: counts, reports. */
+  readonly facts?: JsonValue;
+}
+
+/** What a stage is given to do its work. */
+export interface StageContext {
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+  /** How much may run at once. */
+  readonly jobs: number;
+  /** A folder for this run alone, on the cache's filesystem. */
+  readonly work: string;
+  /** Where unfinished downloads of one digest or URL wait to be continued: survives the run. */
+  readonly downloads: string;
+  /** Path of an input's bytes, compared with their digest before. Open it before anything else is waited for. */
+  inputPath(name: string): Promise<string>;
+  /** The same, open: trees may refer to it. Stays open until the build ends. */
+  inputSource(name: string): Promise<ByteSource>;
+  /** An input that is a tree. */
+  inputTree(name: string): Promise<Tree>;
+  /** Length of an input in bytes. */
+  inputSize(name: string): number;
+  /** Where to make the file of an artifact: on the filesystem it will stay on. */
+  outputPath(artifact: string): string;
+  progress(done: number, total?: number, note?: string): void;
+  /** A line that a program printed. */
+  output(line: string): void;
+  warning(message: string, hint?: string): void;
+}
