@@ -86,13 +86,14 @@ export function printable(text: string): string {
 
 function formatLocation(location: Location): string {
   const parts: string[] = [];
-  if (location.file !== undefined) {
-    const position = [location.line, location.column].filter((part) => part !== undefined);
-    parts.push([printable(location.file), ...position].join(':'));
-  }
+  const position = [location.line, location.column].filter((part) => part !== undefined);
+  if (location.file !== undefined) parts.push([printable(location.file), ...position].join(':'));
   if (location.block !== undefined) parts.push(`block ${location.block}`);
   if (location.offset !== undefined) parts.push(`byte ${location.offset}`);
-  if (location.path !== undefined) parts.push(printable(location.path));
+  if (location.path !== undefined) {
+    // Without a file outside, line and column are those of the file inside.
+    parts.push([printable(location.path), ...(location.file === undefined ? position : [])].join(':'));
+  }
   return parts.join(': ');
 }
 

@@ -60,12 +60,85 @@ function decodeTime(seconds: number, extra: number): Timestamp {
   return { seconds: seconds + (extra & 3) * 2 ** 32, nanoseconds: Math.min(extra >>> 2, 999_999_999) };
 }
 
+/** What the writer says about an inode. */
+export interface NewInode {
+  readonly type: keyof typeof ModeType;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtime: Timestamp;
+  readonly links: number;
+  /** Blocks of data, pointers and attributes, in units of 512 bytes. */
+  readonly sectors: number;
+  /** The 60 bytes that say where the data is, or are the data. */
+  readonly block: Buffer;
+  /** Block of extended attributes; 0 for none. */
+  readonly attributeBlock: number;
+}
+
+/** What inodes of 256 bytes use of the upper half: the length field itself, up to the creation time. */
+export const EXTRA_INODE_BYTES = 32;
+const SECONDS_MIN = -(2 ** 31);
+
+/** Last second that an inode of this size can hold; the first is always in December 1901. */
+function lastSecond(inodeSize: number): number {
+  return SECONDS_MIN + (inodeSize > BASE_INODE_BYTES ? 2 ** 34 : 2 ** 32) - 1;
+}
+
+/** A time as an inode of this size keeps it: in its range, and with nanoseconds only where there is room for them. */
+export function storableTime({ seconds, nanoseconds }: Timestamp, inodeSize: number): Timestamp {
+  const clamped = Math.min(Math.max(seconds, SECONDS_MIN), lastSecond(inodeSize));
+  return {
+    seconds: clamped,
+    nanoseconds: inodeSize > BASE_INODE_BYTES && clamped === seconds ? nanoseconds : 0,
+  };
+}
+
+/** Encodes an inode into its record of the inode table, which is all zero before. All times are that of the content. */
+export function encodeInode(inode: NewInode, bytes: Buffer): void {
+  const { seconds, nanoseconds } = storableTime(inode.mtime, bytes.length);
+  bytes.writeUInt16LE(ModeType[inode.type] | inode.mode, 0);
+  bytes.writeUInt16LE(inode.uid % 65536, 2);
+  bytes.writeUInt32LE(inode.size % 2 ** 32, 4);
+  for (const offset of [8, 12, 16]) bytes.writeInt32LE(seconds | 0, offset);
+  bytes.writeUInt16LE(inode.gid % 65536, 24);
+  bytes.writeUInt16LE(inode.links, 26);
+  bytes.writeUInt32LE(inode.sectors, 28);
+  inode.block.copy(bytes, INODE_BLOCK_OFFSET, 0, INODE_BLOCK_BYTES);
+  bytes.writeUInt32LE(inode.attributeBlock, 104);
+  if (inode.type === 'file') bytes.writeUInt32LE(Math.floor(inode.size / 2 ** 32), 108);
+  bytes.writeUInt16LE(Math.floor(inode.uid / 65536), 120);
+  bytes.writeUInt16LE(Math.floor(inode.gid / 65536), 122);
+  if (bytes.length === BASE_INODE_BYTES) return;
+  bytes.writeUInt16LE(EXTRA_INODE_BYTES, 128);
+  const extra = (((seconds - (seconds | 0)) / 2 ** 32) & 3) + nanoseconds * 4;
+  for (const offset of [132, 136, 140, 148]) bytes.writeUInt32LE(extra, offset);
+  bytes.writeInt32LE(seconds | 0, 144);
+}
+
 export function hasExtents(inode: Ext2Inode): boolean {
   return (inode.flags & InodeFlag.extents) !== 0;
 }
 
 export function hasInlineData(inode: Ext2Inode): boolean {
   return (inode.flags & InodeFlag.inlineData) !== 0;
+}
+
+/** Largest device numbers that Linux knows: 12 and 20 bits. */
+const MAJOR_MAX = 0xfff;
+const MINOR_MAX = 0xfffff;
+
+/**
+ * The 60 bytes of a device's inode: in the encoding of 2001 where its numbers have 8 bits, else in that of Linux 2.6.
+ * Undefined for numbers that are too large for both.
+ */
+export function blockOfDevice(major: number, minor: number): Buffer | undefined {
+  if (major > MAJOR_MAX || minor > MINOR_MAX) return undefined;
+  const block = Buffer.alloc(INODE_BLOCK_BYTES);
+  if (major <= 0xff && minor <= 0xff) block.writeUInt32LE((major << 8) | minor, 0);
+  else block.writeUInt32LE(((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0, 4);
+  return block;
 }
 
 /** Device number in either encoding: 8:8 bits in the first word, else 12:20 bits in the second. */

@@ -10,6 +10,8 @@ import {
   SUPERBLOCK_OFFSET,
   UNREADABLE_FEATURES,
 } from './constants.js';
+import { BASE_INODE_BYTES, EXTRA_INODE_BYTES } from './inode.js';
+import { type Ext2Layout, RESERVED_INODES } from './layout.js';
 
 /** What a reader needs of the ext2/3/4 superblock, and what `info` shows. */
 export interface Ext2Superblock {
@@ -89,10 +91,7 @@ export function readSuperblock(source: ByteSource): Ext2Superblock {
       (incompatible & Incompatible.meta_bg!) !== 0 ? bytes.readUInt32LE(260) : Number.POSITIVE_INFINITY,
     groups,
     label: textFromByteString(byteString(bytes.subarray(120, 136)).split('\0', 1)[0] ?? ''),
-    uuid: bytes
-      .subarray(104, 120)
-      .toString('hex')
-      .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-'),
+    uuid: formatUuid(bytes.subarray(104, 120)),
     features: dynamic
       ? [
           ...namesOf(bytes.readUInt32LE(92), Compatible),
@@ -102,6 +101,77 @@ export function readSuperblock(source: ByteSource): Ext2Superblock {
       : [],
     needsRecovery: (incompatible & Incompatible.needs_recovery!) !== 0,
   };
+}
+
+/** What the writer says in the superblock. */
+export interface NewSuperblock {
+  readonly layout: Ext2Layout;
+  readonly freeBlocks: number;
+  readonly freeInodes: number;
+  /** Blocks that only root may fill. */
+  readonly reservedBlocks: number;
+  /** Names of the features. */
+  readonly features: readonly string[];
+  /** 16 bytes. */
+  readonly uuid: Uint8Array;
+  /** At most 16 bytes. */
+  readonly label: Uint8Array;
+  /** Seconds since 1970: when it was made, written and checked. */
+  readonly time: number;
+}
+
+const REVISION_DYNAMIC = 1;
+const STATE_CLEAN = 1;
+const ERRORS_CONTINUE = 1;
+/** Never check only because of the number of mounts. */
+const NO_MOUNT_LIMIT = -1;
+const MOUNT_OPTIONS_XATTR_ACL = 0xc;
+
+/** The superblock as it stands in a group: copies differ from the first in the number of their group only. */
+export function encodeSuperblock(superblock: NewSuperblock, group: number): Buffer {
+  const { layout, features, time } = superblock;
+  const bytes = Buffer.alloc(SUPERBLOCK_BYTES);
+  const logBlockSize = Math.log2(layout.blockSize / 1024);
+  bytes.writeUInt32LE(layout.groups * layout.inodesPerGroup, 0);
+  bytes.writeUInt32LE(layout.blockCount, 4);
+  bytes.writeUInt32LE(superblock.reservedBlocks, 8);
+  bytes.writeUInt32LE(superblock.freeBlocks, 12);
+  bytes.writeUInt32LE(superblock.freeInodes, 16);
+  bytes.writeUInt32LE(layout.firstDataBlock, 20);
+  for (const offset of [24, 28]) bytes.writeUInt32LE(logBlockSize, offset);
+  for (const offset of [32, 36]) bytes.writeUInt32LE(layout.blocksPerGroup, offset);
+  bytes.writeUInt32LE(layout.inodesPerGroup, 40);
+  bytes.writeUInt32LE(time, 48);
+  bytes.writeInt16LE(NO_MOUNT_LIMIT, 54);
+  bytes.writeUInt16LE(MAGIC, 56);
+  bytes.writeUInt16LE(STATE_CLEAN, 58);
+  bytes.writeUInt16LE(ERRORS_CONTINUE, 60);
+  bytes.writeUInt32LE(time, 64);
+  bytes.writeUInt32LE(REVISION_DYNAMIC, 76);
+  bytes.writeUInt32LE(RESERVED_INODES + 1, 84);
+  bytes.writeUInt16LE(layout.inodeSize, 88);
+  bytes.writeUInt16LE(group, 90);
+  bytes.writeUInt32LE(maskOf(features, Compatible), 92);
+  bytes.writeUInt32LE(maskOf(features, Incompatible), 96);
+  bytes.writeUInt32LE(maskOf(features, ReadOnlyCompatible), 100);
+  bytes.set(superblock.uuid, 104);
+  bytes.set(superblock.label, 120);
+  if (features.includes('ext_attr')) bytes.writeUInt32LE(MOUNT_OPTIONS_XATTR_ACL, 256);
+  bytes.writeUInt32LE(time, 264);
+  if (layout.inodeSize > BASE_INODE_BYTES)
+    for (const offset of [348, 350]) bytes.writeUInt16LE(EXTRA_INODE_BYTES, offset);
+  return bytes;
+}
+
+function maskOf(features: readonly string[], bits: Readonly<Record<string, number>>): number {
+  return features.reduce((mask, name) => mask | (bits[name] ?? 0), 0);
+}
+
+/** A UUID in its usual form, `8-4-4-4-12` hexadecimal digits. */
+export function formatUuid(uuid: Uint8Array): string {
+  return Buffer.from(uuid)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 function checkFeatures(incompatible: number, fail: (message: string) => Error): void {

@@ -1,17 +1,18 @@
 import { type ByteString, byteString } from '../bytes/byte-string.js';
 import { readContent } from '../tree/content.js';
+import { xattrAcl } from './acl.js';
 import { byteExtents } from './data-map.js';
 import type { Ext2Inode } from './inode.js';
 import type { Ext2Volume } from './volume.js';
 
-const ATTRIBUTE_MAGIC = 0xea020000;
-const BLOCK_HEADER_BYTES = 32;
-const ENTRY_HEADER_BYTES = 16;
+export const ATTRIBUTE_MAGIC = 0xea020000;
+export const BLOCK_HEADER_BYTES = 32;
+export const ENTRY_HEADER_BYTES = 16;
 /** Linux's limit on a value (XATTR_SIZE_MAX). */
 const VALUE_BYTES_MAX = 65536;
 
 /** The start of a name that its index stands for. */
-const prefixes: Readonly<Record<number, string>> = {
+export const prefixes: Readonly<Record<number, string>> = {
   1: 'user.',
   2: 'system.posix_acl_access',
   3: 'system.posix_acl_default',
@@ -72,7 +73,9 @@ function readEntries(
       valueInode === 0
         ? Buffer.from(area.subarray(valueOffset, valueOffset + valueBytes))
         : readValueInode(volume, valueInode, valueBytes);
-    found.set(name, name.startsWith('system.posix_acl_') ? linuxAcl(stored, fail) : stored);
+    const value = name.startsWith('system.posix_acl_') ? xattrAcl(stored) : stored;
+    if (value === undefined) throw fail('an access control list that is cut short or of an unknown version');
+    found.set(name, value);
     offset = nameAt + ((nameBytes + 3) & ~3);
   }
 }
@@ -86,32 +89,4 @@ function readValueInode(volume: Ext2Volume, number: number, bytes: number): Buff
     { kind: 'extents', source: volume.source, extents: () => byteExtents(volume, inode) },
     bytes,
   );
-}
-
-const ACL_DISK_VERSION = 1;
-const ACL_XATTR_VERSION = 2;
-const NO_ID = 0xffffffff;
-/** Tags of entries that name a user or a group. */
-const namedTags = [0x02, 0x08];
-
-/** An access control list from its form on disk to the one that getxattr gives. */
-function linuxAcl(stored: Buffer, fail: (message: string) => Error): Buffer {
-  if (stored.length < 4 || stored.readUInt32LE(0) !== ACL_DISK_VERSION)
-    throw fail('an access control list of an unknown version');
-  const parts: Buffer[] = [];
-  const version = Buffer.alloc(4);
-  version.writeUInt32LE(ACL_XATTR_VERSION);
-  parts.push(version);
-  for (let offset = 4; offset < stored.length; ) {
-    if (offset + 4 > stored.length) throw fail('an access control list is cut short');
-    const tag = stored.readUInt16LE(offset);
-    const named = namedTags.includes(tag);
-    if (offset + (named ? 8 : 4) > stored.length) throw fail('an access control list is cut short');
-    const entry = Buffer.alloc(8);
-    stored.copy(entry, 0, offset, offset + 4);
-    entry.writeUInt32LE(named ? stored.readUInt32LE(offset + 4) : NO_ID, 4);
-    parts.push(entry);
-    offset += named ? 8 : 4;
-  }
-  return Buffer.concat(parts);
 }

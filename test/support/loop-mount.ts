@@ -9,15 +9,16 @@ export function loopMountFault(): string | undefined {
   return status === 0 ? undefined : 'needs a free loop device';
 }
 
-/** Mounts an image read-only while `body` runs, and takes the mount and its loop device away whatever happens. */
+/** Mounts an image (read-only unless told otherwise) while `body` runs, and takes the mount and its loop device away whatever happens. */
 export async function withLoopMount(
   image: string,
   mountPoint: string,
   body: () => Promise<void>,
+  access: 'ro' | 'rw' = 'ro',
 ): Promise<void> {
   mkdirSync(mountPoint);
   try {
-    run('mount', ['-o', 'ro,loop', image, mountPoint]);
+    run('mount', ['-o', `${access},loop`, image, mountPoint]);
     try {
       await body();
     } finally {

@@ -1,0 +1,2 @@
+[ ! -f /etc/sysconfig/i18n ] || . /etc/sysconfig/i18n
+export LANG

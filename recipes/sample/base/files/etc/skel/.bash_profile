@@ -1,0 +1,3 @@
+[ ! -f ~/.bashrc ] || . ~/.bashrc
+PATH=$PATH:$HOME/bin
+export PATH

@@ -1,0 +1,1 @@
+[ ! -f /etc/bashrc ] || . /etc/bashrc

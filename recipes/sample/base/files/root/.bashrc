@@ -1,0 +1,3 @@
+alias rm='rm -i'
+alias cp='cp -i'
+alias mv='mv -i'
