@@ -1,10 +1,9 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pace } from '../images/bytes/pace.js';
-import { copySparse } from '../images/bytes/sparse-copy.js';
-import { DiagnosticError, hostError, usageError } from '../images/diagnostic.js';
+import { DiagnosticError, usageError } from '../images/diagnostic.js';
 import { nearestWord } from '../images/suggestion.js';
 import type { Cache } from './cache/cache.js';
+import type { Artifact } from './cache/record.js';
 import { Engine, type Known } from './engine/engine.js';
 import type { BuildEvent, EventListener } from './engine/events.js';
 import type { Stage } from './engine/stage.js';
@@ -46,7 +45,7 @@ export interface BuildResult {
   /** Nothing had to be done: the folder is as the build before left it. */
   readonly unchanged: boolean;
   readonly milliseconds: number;
-  /** What the stages made, for builds that end before the outputs: stage, artifact and where its bytes lie. */
+  /** What the last stage made, for builds that end before the outputs, and where its bytes lie. */
   readonly artifacts: readonly { readonly stage: string; readonly artifact: string; readonly path: string }[];
 }
 
@@ -65,7 +64,15 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
     listener({ type: 'warning', message: `waiting for process ${pid}, which builds into ${options.out}` });
   const folder = await OutputFolder.open(options.out, cache.statCache, options.pace, { signal, onWait });
   const counter = new Counter(listener);
+  const known = cache.quarantined.length;
+  const warn = (): void => {
+    for (const { path, reason } of cache.quarantined.slice(known))
+      listener({ type: 'warning', message: `${path}: ${reason}; it was put aside` });
+    for (const note of folder.notes) listener({ type: 'warning', message: note });
+  };
   try {
+    const target = partOf(pipeline, options);
+    if (target !== undefined) folder.partPath(target.name);
     listener({
       type: 'build-start',
       recipe: pipeline.recipe,
@@ -84,111 +91,122 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
       locate: ({ sha256, size }) => folder.locate(sha256, size),
       keepWork: options.keepWork,
     });
+    const work = { pipeline, engine, folder, options };
     const made = await finished(engine, () =>
-      options.until === undefined && options.only === undefined
-        ? engine.settle(() => everything(pipeline, engine, folder, options))
-        : engine.settle(() => part(pipeline, engine, folder, options)),
+      engine.settle(() => (target === undefined ? everything(work) : part(work, target))),
     );
+    warn();
     const milliseconds = Math.round(performance.now() - start);
-    for (const { path, reason } of cache.quarantined)
-      listener({ type: 'warning', message: `${path}: ${reason}; it was put aside and made again` });
-    for (const note of folder.notes) listener({ type: 'warning', message: note });
     const { ran, cached } = counter;
     const unchanged = made.unchanged && ran === 0;
     listener({ type: 'build-done', folder: folder.path, milliseconds, ran, cached, unchanged });
     return { ...made, folder: folder.path, ran, cached, unchanged, milliseconds };
+  } catch (error) {
+    warn();
+    throw error;
   } finally {
     folder.release();
   }
 }
 
-/** Also when the work fails, what was done by then goes into the cache. */
+/** Also when the work fails, what was done by then goes into the cache; a cache that can't take it is likely why. */
 async function finished<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
-  let result: T;
-  try {
-    result = await work();
-  } catch (error) {
-    await engine.close().catch(() => {});
-    throw error;
-  }
-  await engine.close();
-  return result;
+  const [worked] = await Promise.allSettled([work()]);
+  const [closed] = await Promise.allSettled([engine.close()]);
+  throwWorst([closed, worked]);
+  return (worked as PromiseFulfilledResult<T>).value;
+}
+
+/** A build at work. */
+interface Work {
+  readonly pipeline: Pipeline;
+  readonly engine: Engine;
+  readonly folder: OutputFolder;
+  readonly options: BuildOptions;
 }
 
 type Made = Pick<BuildResult, 'outputs' | 'unchanged' | 'artifacts'>;
 
-async function everything(
-  pipeline: Pipeline,
-  engine: Engine,
-  folder: OutputFolder,
-  options: BuildOptions,
-): Promise<Made> {
-  const all = await Promise.allSettled(
-    [...pipeline.outputs.map(({ stage }) => stage), ...pipeline.checks].map((stage) => engine.result(stage)),
-  );
-  throwWorst(all);
-  const outputs: OutputFile[] = [];
-  const previous = folder.previous();
-  let unchanged = true;
+async function everything(work: Work): Promise<Made> {
+  const { pipeline, engine, folder, options } = work;
+  const wanted = new Set([
+    ...pipeline.stages,
+    ...pipeline.outputs.map(({ stage }) => stage),
+    ...pipeline.checks,
+  ]);
+  throwWorst(await Promise.allSettled([...wanted].map((stage) => engine.result(stage))));
+  const kept = new Map<string, OutputFile>();
   for (const output of pipeline.outputs) {
-    const { file, kept } = await materialise(output, engine, folder, options);
-    outputs.push(file);
-    unchanged &&= kept;
-    const { name, size, sha256 } = file;
-    options.listener({ type: 'output', name, size, sha256, kept });
+    const file = await keptFile(output, work);
+    if (file !== undefined) kept.set(output.name, file);
   }
-  const manifest = printManifest(await manifestOf(pipeline, engine, outputs, options.generator));
-  unchanged &&= previous !== undefined && printManifest(previous) === manifest;
-  if (unchanged) return { outputs, unchanged, artifacts: [] };
-  folder.write(MANIFEST_NAME, manifest);
+  if (pipeline.outputs.every(({ name }) => kept.has(name)) && (await isUpToDate([...kept.values()], work))) {
+    for (const file of kept.values()) announce(file, true, work);
+    return { outputs: [...kept.values()], unchanged: true, artifacts: [] };
+  }
+  folder.begin();
+  const outputs: OutputFile[] = [];
+  for (const output of pipeline.outputs) {
+    const before = kept.get(output.name);
+    if (before !== undefined) await folder.keep(output.name);
+    const file = before ?? (await newFile(output, work));
+    outputs.push(file);
+    announce(file, before !== undefined, work);
+  }
+  folder.write(MANIFEST_NAME, printManifest(await manifestOf(pipeline.stages, outputs, work)));
   folder.write(SUMS_NAME, printSums(outputs));
-  options.pace.check();
+  // The folder does not change for a build that fails.
+  await engine.committed();
   await folder.publish();
-  for (const { name, sha256 } of outputs) options.cache.statCache.remember(join(folder.path, name), sha256);
-  return { outputs, unchanged, artifacts: [] };
+  for (const { name, sha256 } of outputs)
+    await options.cache.statCache.remember(join(folder.path, name), sha256);
+  return { outputs, unchanged: false, artifacts: [] };
 }
 
-/** Puts one output into the new set, from wherever its bytes are. */
-async function materialise(
-  { name, stage, artifact }: PipelineOutput,
-  engine: Engine,
-  folder: OutputFolder,
-  { pace, listener }: BuildOptions,
-): Promise<{ file: OutputFile; kept: boolean }> {
-  const target = join(folder.staging, name);
-  const known = await engine.result(stage);
-  const wanted = known.record.artifacts[artifact];
+/** Whether the last build left just these files, and says so. */
+async function isUpToDate(outputs: readonly OutputFile[], work: Work): Promise<boolean> {
+  const manifest = printManifest(await manifestOf(work.pipeline.stages, outputs, work));
+  return work.folder.holds(MANIFEST_NAME, manifest) && work.folder.holds(SUMS_NAME, printSums(outputs));
+}
+
+function announce({ name, size, sha256 }: OutputFile, kept: boolean, { options }: Work): void {
+  options.listener({ type: 'output', name, size, sha256, kept });
+}
+
+async function wantedOf({ stage, artifact }: PipelineOutput, { engine }: Work): Promise<Artifact> {
+  const wanted = (await engine.result(stage)).record.artifacts[artifact];
   if (wanted === undefined) throw new RangeError(`${stage.name} makes no ${artifact}`);
-  const { sha256, size } = wanted;
-  const there = statSync(target, { throwIfNoEntry: false }) === undefined;
-  const previous = there ? await folder.locate(sha256, size) : undefined;
-  const kept = previous === join(folder.path, name);
-  if (previous !== undefined) {
-    await folder.reuse(previous, name, sha256);
-  } else if (there) {
-    const path = await engine.bytes(stage, artifact);
-    if (path !== target) {
-      const copied = await copySparse(path, target, pace, (done) =>
-        listener({ type: 'stage-progress', stage: stage.name, done, total: size, note: 'copying' }),
-      );
-      if (copied !== sha256)
-        throw hostError('it changed while it was copied', 'Run it again.', { file: path });
-    }
-  }
-  // A file that stays keeps its entry: what it takes on the disk settles only after a while.
-  const before = kept ? folder.previous()?.outputs.find((output) => output.name === name) : undefined;
-  const allocated = before?.allocated ?? statSync(target).blocks * 512;
-  return { file: { name, size, sha256, allocated }, kept };
+  return wanted;
+}
+
+/** An output that is as the build before left it; undefined when it is not. */
+async function keptFile(output: PipelineOutput, work: Work): Promise<OutputFile | undefined> {
+  const { name } = output;
+  const { sha256, size } = await wantedOf(output, work);
+  const before = work.folder.previous()?.outputs.find((file) => file.name === name);
+  const path = before === undefined ? undefined : await work.folder.locate(sha256, size, name);
+  // It keeps its entry: what a file takes on the disk settles only after a while.
+  return path === join(work.folder.path, name) ? before : undefined;
+}
+
+/** Puts an output into the new set, from wherever its bytes are. */
+async function newFile(output: PipelineOutput, work: Work): Promise<OutputFile> {
+  const { name, stage, artifact } = output;
+  const { sha256, size } = await wantedOf(output, work);
+  const path = await work.engine.bytes(stage, artifact);
+  const allocated = await work.folder.add(path, name, sha256, (done) =>
+    work.options.listener({ type: 'stage-progress', stage: stage.name, done, total: size, note: 'copying' }),
+  );
+  return { name, size, sha256, allocated };
 }
 
 async function manifestOf(
-  pipeline: Pipeline,
-  engine: Engine,
+  of: readonly Stage[],
   outputs: readonly OutputFile[],
-  generator: string,
+  { pipeline, engine, options }: Work,
 ): Promise<Manifest> {
   const stages = [];
-  for (const stage of pipeline.stages) {
+  for (const stage of of) {
     const { key, record }: Known = await engine.result(stage);
     const artifacts = Object.fromEntries(
       Object.entries(record.artifacts).map(([name, { sha256, size }]) => [name, { sha256, size }]),
@@ -196,39 +214,64 @@ async function manifestOf(
     stages.push({ name: stage.name, key, artifacts, facts: record.facts });
   }
   const { recipe: name, summary, epoch, notes } = pipeline;
-  return { format: 1, generator, recipe: { name, summary, epoch }, stages, outputs, notes };
+  return {
+    format: 1,
+    generator: options.generator,
+    recipe: { name, summary, epoch },
+    stages,
+    outputs,
+    notes,
+  };
+}
+
+/** The stage with which a build ends before its outputs, if it does. */
+function partOf(pipeline: Pipeline, { until, only }: BuildOptions): Stage | undefined {
+  const name = until ?? only;
+  return name === undefined ? undefined : stageNamed(pipeline, name);
 }
 
 /** Runs one stage, or all up to one. Outputs that are made by then go to a folder of their own. */
-async function part(
-  pipeline: Pipeline,
-  engine: Engine,
-  folder: OutputFolder,
-  options: BuildOptions,
-): Promise<Made> {
-  const { until, only } = options;
-  const target = stageNamed(pipeline, until ?? only ?? '');
+async function part(work: Work, target: Stage): Promise<Made> {
+  const { pipeline, engine, folder, options } = work;
   const last = pipeline.stages.indexOf(target);
-  const stages = only === undefined ? pipeline.stages.slice(0, last + 1) : [target];
+  const stages = options.only === undefined ? pipeline.stages.slice(0, last + 1) : [target];
   throwWorst(await Promise.allSettled(stages.map((stage) => engine.result(stage))));
+  folder.begin();
   const outputs: OutputFile[] = [];
-  for (const output of pipeline.outputs.filter(({ stage }) => stages.includes(stage)))
-    outputs.push((await materialise(output, engine, folder, options)).file);
-  const partial = outputs.length === 0 ? undefined : folder.publishPart(target.name);
-  const artifacts = [];
-  for (const artifact of target.artifacts) {
-    const output = pipeline.outputs.find((each) => each.stage === target && each.artifact === artifact);
-    const path =
-      output === undefined || partial === undefined
-        ? await engine.bytes(target, artifact)
-        : join(partial, output.name);
-    artifacts.push({ stage: target.name, artifact, path });
+  const wanted = pipeline.outputs.filter(({ stage }) => stages.includes(stage));
+  const named = [...wanted, ...unnamedFiles(target, wanted)];
+  for (const output of named) outputs.push(await newFile(output, work));
+  const stored = target.keeping === 'stored' ? target.artifacts : [];
+  for (const artifact of stored) await engine.bytes(target, artifact);
+  await engine.committed();
+  let partial: string | undefined;
+  if (outputs.length > 0) {
+    folder.write(MANIFEST_NAME, printManifest(await manifestOf(stages, outputs, work)));
+    folder.write(SUMS_NAME, printSums(outputs));
+    partial = await folder.publishPart(target.name);
   }
+  const { record } = await engine.result(target);
+  const artifacts = target.artifacts.map((artifact) => {
+    const name = named.find((output) => output.stage === target && output.artifact === artifact)?.name;
+    const inCache = options.cache.blobPath(record.artifacts[artifact]?.sha256 ?? '');
+    const path = partial === undefined || name === undefined ? inCache : join(partial, name);
+    return { stage: target.name, artifact, path };
+  });
   return { outputs, unchanged: false, artifacts };
 }
 
+/** What a stage makes that neither the cache keeps nor is an output: here it becomes one. */
+function unnamedFiles(stage: Stage, outputs: readonly PipelineOutput[]): PipelineOutput[] {
+  if (stage.keeping === 'stored') return [];
+  return stage.artifacts
+    .filter((artifact) => !outputs.some((output) => output.stage === stage && output.artifact === artifact))
+    .map((artifact) => ({ name: artifact, stage, artifact }));
+}
+
 function throwWorst(results: readonly PromiseSettledResult<unknown>[]): void {
-  const reasons = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
+  const reasons = results
+    .filter((result) => result.status === 'rejected')
+    .map(({ reason }) => reason as unknown);
   if (reasons.length === 0) return;
   const isInterruption = (error: unknown): boolean =>
     error instanceof DiagnosticError && error.diagnostics.some(({ kind }) => kind === 'interrupted');
@@ -248,20 +291,31 @@ export function stageNamed(pipeline: Pipeline, name: string): Stage {
   const nearest = nearestWord(name, names);
   throw usageError(
     `the recipe ${pipeline.recipe} has no stage "${name}"`,
-    nearest === undefined ? `It has: ${names.join(', ')}.` : `Did you mean "${nearest}"? It has: ${names.join(', ')}.`,
+    nearest === undefined
+      ? `It has: ${names.join(', ')}.`
+      : `Did you mean "${nearest}"? It has: ${names.join(', ')}.`,
   );
 }
 
 /** Counts what ran on the way to the user's listener. */
 class Counter {
-  ran = 0;
-  cached = 0;
+  private readonly runs = new Set<string>();
+  private readonly hits = new Set<string>();
 
   constructor(private readonly listener: EventListener) {}
 
+  get ran(): number {
+    return this.runs.size;
+  }
+
+  /** Stages that did not have to run at all. */
+  get cached(): number {
+    return [...this.hits].filter((stage) => !this.runs.has(stage)).length;
+  }
+
   readonly listen = (event: BuildEvent): void => {
-    if (event.type === 'stage-done') this.ran += 1;
-    if (event.type === 'stage-hit') this.cached += 1;
+    if (event.type === 'stage-done') this.runs.add(event.stage);
+    if (event.type === 'stage-hit') this.hits.add(event.stage);
     this.listener(event);
   };
 }

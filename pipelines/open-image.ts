@@ -1,5 +1,6 @@
-import { statSync } from 'node:fs';
-import type { ByteSource } from '../images/bytes/byte-source.js';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type ByteSource, FileSource, readBytes } from '../images/bytes/byte-source.js';
 import { readableHostError } from '../images/bytes/host-error.js';
 import type { Pace } from '../images/bytes/pace.js';
 import { isCpio, treeOfCpio } from '../images/cpio/reader.js';
@@ -13,11 +14,12 @@ import type { Filesystem } from '../images/tree/filesystem.js';
 import { treeOfDirectory } from '../images/tree/from-directory.js';
 import { treeOfFilesystem } from '../images/tree/from-filesystem.js';
 import type { Tree } from '../images/tree/tree.js';
+import { decodeTree, isTreeFile } from '../images/tree/tree-file.js';
 import { TreeFilesystem } from '../images/tree/tree-filesystem.js';
 import { openPossiblyCompressed } from './decompress.js';
 
 /** What lies on a device or in a file, told by its first bytes. */
-export type ContentKind = 'opengfs' | 'gfs2' | 'ext' | 'tar' | 'cpio' | 'unknown';
+export type ContentKind = 'opengfs' | 'gfs2' | 'ext' | 'tar' | 'cpio' | 'tree' | 'unknown';
 
 /** Tells what a source holds. A pool label is not content: look behind it first. */
 export function detectKind(source: ByteSource): ContentKind {
@@ -26,6 +28,7 @@ export function detectKind(source: ByteSource): ContentKind {
   if (isExt2(source)) return 'ext';
   if (isCpio(source)) return 'cpio';
   if (isTar(source)) return 'tar';
+  if (isTreeFile(source)) return 'tree';
   return 'unknown';
 }
 
@@ -78,28 +81,90 @@ export async function openFilesystem(path: string, options: OpenOptions): Promis
     return new TreeFilesystem(await treeOfDirectory(path, options.pace), path, 'directory');
   const { source, close } = await openDevice(path, options);
   try {
-    switch (detectKind(source)) {
-      case 'opengfs':
-        return closing(new OpenGfsFilesystem(source), close);
-      case 'ext':
-        return closing(openExt2(source), close);
-      case 'tar':
-        return new TreeFilesystem(await treeOfTar(source, options.pace), path, 'tar', close);
-      case 'cpio':
-        return new TreeFilesystem(await treeOfCpio(source, options.pace), path, 'cpio', close);
-      case 'gfs2':
-        throw imageError({ file: path }, 'this is a GFS2 filesystem, which this version does not read yet');
-      case 'unknown':
-        throw imageError(
-          { file: path },
-          'no filesystem or archive that is known here',
-          'Known are OpenGFS (with or without a pool label), ext2/3/4, tar and cpio; also compressed with gzip, bzip2, xz or zstd.',
-        );
-    }
+    const filesystem = await filesystemIn(source, path, options.pace);
+    const closeContents = filesystem instanceof TreeFilesystem ? filesystem.close.bind(filesystem) : undefined;
+    filesystem.close = () => {
+      closeContents?.();
+      close();
+    };
+    return filesystem;
   } catch (error) {
     close();
     throw error;
   }
+}
+
+/** The filesystem or archive in a device. */
+async function filesystemIn(source: ByteSource, name: string, pace: Pace): Promise<Filesystem> {
+  switch (detectKind(source)) {
+    case 'opengfs':
+      return new OpenGfsFilesystem(source);
+    case 'ext':
+      return openExt2(source);
+    case 'tar':
+      return new TreeFilesystem(await treeOfTar(source, pace), name, 'tar');
+    case 'cpio':
+      return new TreeFilesystem(await treeOfCpio(source, pace), name, 'cpio');
+    case 'tree':
+      return treeOfStage(source, name);
+    case 'gfs2':
+      throw imageError({ file: name }, 'this is a GFS2 filesystem, which this version does not read yet');
+    case 'unknown':
+      throw imageError(
+        { file: name },
+        'no filesystem or archive that is known here',
+        'Known are OpenGFS (with or without a pool label), ext2/3/4, tar and cpio; also compressed with gzip, bzip2, xz or zstd.',
+      );
+  }
+}
+
+/** What a stage made, as the cache keeps it: the contents lie beside it, by their digests. */
+function treeOfStage(source: ByteSource, name: string): TreeFilesystem {
+  const contents: ContentBeside[] = [];
+  const tree = decodeTree(readBytes(source, 0, source.size), name, (sha256) => {
+    const content = new ContentBeside(join(dirname(name), sha256));
+    contents.push(content);
+    return content;
+  });
+  return new TreeFilesystem(tree, name, 'tree of a stage', () => {
+    for (const content of contents) content.close();
+  });
+}
+
+/** Opened when it is read: names and attributes can be looked at where contents lie elsewhere. */
+class ContentBeside implements ByteSource {
+  readonly size = Number.MAX_SAFE_INTEGER;
+  private file: FileSource | undefined;
+
+  constructor(readonly name: string) {}
+
+  readInto(target: Uint8Array, offset: number): void {
+    if (this.file === undefined && !existsSync(this.name)) {
+      throw imageError(
+        { file: this.name },
+        'the contents of this tree lie in a file that is not in the cache',
+        'They are in a file of yours that the recipe names; its SHA-256 is the name above.',
+      );
+    }
+    this.file ??= new FileSource(this.name);
+    this.file.readInto(target, offset);
+  }
+
+  close(): void {
+    this.file?.close();
+  }
+}
+
+/** Everything in an open image or archive, behind a pool label if there is one, as a Tree. The source stays open. */
+export async function treeOfSource(
+  source: ByteSource,
+  pace: Pace,
+): Promise<{ tree: Tree; format: string }> {
+  const device = hasPoolLabel(source) ? openPool([source]) : source;
+  const filesystem = await filesystemIn(device, source.name, pace);
+  const tree =
+    filesystem instanceof TreeFilesystem ? filesystem.tree : await treeOfFilesystem(filesystem, pace);
+  return { tree, format: filesystem.format };
 }
 
 /** Everything in an image, archive or directory as a Tree. `close` releases what its contents refer to. */
@@ -118,11 +183,6 @@ export async function openTree(
     filesystem.close();
     throw error;
   }
-}
-
-function closing<F extends Filesystem>(filesystem: F, close: () => void): F {
-  filesystem.close = close;
-  return filesystem;
 }
 
 function isDirectory(path: string): boolean {

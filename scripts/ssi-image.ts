@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { ExitCode, runCommand } from './command-line/run.js';
+import { packageVersion } from './command-line/version.js';
 
 /** Gathers the values of an option that may be given several times. */
 function collect(value: string, previous: string[]): string[] {
@@ -97,6 +97,8 @@ function commands(finish: (code: number) => void): Command {
       finish(await (await import('./verbs/gfsconf.js')).gfsconf(options.c, options)),
     );
   mkfsCommand(verb, finish);
+  recipeCommands(verb, finish);
+  cacheCommands(program, finish);
   return program;
 }
 
@@ -126,9 +128,78 @@ function mkfsCommand(
     );
 }
 
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+const SET = ['--set <KEY=VALUE>', 'set a variable or a key of the recipe (repeatable)', collect, [] as string[]] as const;
+const CACHE_DIR = ['--cache-dir <DIR>', 'folder of the cache (default: SSI_IMAGES_CACHE, or ~/.cache/ssi-images)'] as const;
+const OUT = ['--out <DIR>', 'output folder (default: out/NAME)'] as const;
+
+/** The verbs that take a recipe. */
+function recipeCommands(
+  verb: (usage: string, description: string) => Command,
+  finish: (code: number) => void,
+): void {
+  verb('build <RECIPE>', 'build the images of a recipe; RECIPE is a name (see "recipes") or a path')
+    .option(...OUT)
+    .option(...SET)
+    .option('--until <STAGE>', 'stop after a stage; what is made by then goes to DIR.until-STAGE')
+    .option('--only <STAGE>', 'run one stage, on results that the cache has')
+    .option('--rerun <STAGE>', 'run a stage though its result is known (repeatable)', collect, [] as string[])
+    .option('--check', 'build twice, in different surroundings, and compare')
+    .option('--jobs <N>', 'stages that run at once (default: one for each processor)')
+    .option(...CACHE_DIR)
+    .option('--no-cache', 'neither use nor keep results of stages')
+    .option('--offline', 'use no network: fetch nothing that is not here')
+    .option('--keep-work', 'leave the work folders of the stages that run')
+    .option('--json', 'events on standard error and the result on standard output as JSON')
+    .action(async (recipe, options) =>
+      finish(await (await import('./verbs/build.js')).build(recipe, options)),
+    );
+  verb('plan <RECIPE>', 'what a build would do: stages, hit or miss, size, what is missing here; runs nothing')
+    .option(...OUT)
+    .option(...SET)
+    .option('--rerun <STAGE>', 'as build has it (repeatable)', collect, [] as string[])
+    .option(...CACHE_DIR)
+    .option('--offline', 'as build has it')
+    .option('--json', 'as JSON')
+    .action(async (recipe, options) => finish(await (await import('./verbs/plan.js')).plan(recipe, options)));
+  verb('explain <RECIPE> [STAGE]', 'why a stage hits or misses, field by field against the nearest entry')
+    .option(...SET)
+    .option(...CACHE_DIR)
+    .option('--json', 'as JSON')
+    .action(async (recipe, stage, options) =>
+      finish(await (await import('./verbs/explain.js')).explain(recipe, stage, options)),
+    );
+  verb('check <RECIPE...>', 'validate recipes: every error at once; nothing is fetched or written')
+    .option(...SET)
+    .action(async (recipes, options) =>
+      finish(await (await import('./verbs/check.js')).check(recipes, options)),
+    );
+  verb('schema', 'the JSON Schema of a recipe, for editors').action(async () =>
+    finish(await (await import('./verbs/schema.js')).schema()),
+  );
+  verb('recipes', 'list the recipes that can be called by their names')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => finish(await (await import('./verbs/recipes.js')).recipes(options)));
+}
+
+function cacheCommands(program: Command, finish: (code: number) => void): void {
+  const cache = program.command('cache').description('look after the cache of stages').exitOverride();
+  const verb = (usage: string, description: string): Command =>
+    cache.command(usage).description(description).exitOverride().option(...CACHE_DIR);
+  verb('ls', 'list its entries, the latest used first')
+    .option('--json', 'one JSON object a line')
+    .action(async (options) => finish(await (await import('./verbs/cache.js')).cacheLs(options)));
+  verb('du', 'what it takes on the disk, by recipe and stage')
+    .option('--json', 'as JSON')
+    .action(async (options) => finish(await (await import('./verbs/cache.js')).cacheDu(options)));
+  verb('prune', 'remove what was not used for longest, what nothing refers to, and what was damaged')
+    .option('--max-size <SIZE>', 'what may stay, such as 10GiB')
+    .option('--max-age <AGE>', 'entries not used for so long go, such as 30d, 12h')
+    .option('--all', 'everything goes')
+    .option('--dry-run', 'only say what would go')
+    .action(async (options) => finish(await (await import('./verbs/cache.js')).cachePrune(options)));
+  verb('verify', 'read everything and compare it with its digest; what is damaged is put aside')
+    .option('--json', 'as JSON')
+    .action(async (options) => finish(await (await import('./verbs/cache.js')).cacheVerify(options)));
 }
 
 await runCommand(async () => {

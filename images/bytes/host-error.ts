@@ -30,5 +30,7 @@ export function readableHostError(cause: unknown, name: string): DiagnosticError
   const code = systemErrorCode(cause);
   if (code === undefined || !(cause instanceof Error) || !('syscall' in cause)) throw cause;
   const [message, hint] = explanations[code] ?? [cause.message, undefined];
-  return hostError(message, hint, { file: name });
+  const error = hostError(message, hint, { file: name });
+  error.cause = cause;
+  return error;
 }

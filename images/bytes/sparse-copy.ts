@@ -6,8 +6,8 @@ import { SparseStream } from './sparse-stream.js';
 const PIECE_BYTES = 1024 * 1024;
 
 /**
- * Copies a file to a new one at `destination`; pieces of zeros become holes. Returns the SHA-256 of what was copied.
- * Throws a DiagnosticError when either can't be done; nothing stays then.
+ * Copies a file to a new one at `destination`, with the permissions of any new file; pieces of zeros become holes.
+ * Returns the SHA-256 of what was copied. Throws a DiagnosticError when either can't be done; nothing stays then.
  */
 export async function copySparse(
   path: string,
@@ -19,7 +19,7 @@ export async function copySparse(
   const hash = createHash('sha256');
   let stream: SparseStream | undefined;
   try {
-    stream = new SparseStream(destination);
+    stream = new SparseStream(destination, destination, 0o666);
     const buffer = Buffer.allocUnsafe(PIECE_BYTES);
     while (stream.size < source.size) {
       const piece = buffer.subarray(0, Math.min(buffer.length, source.size - stream.size));

@@ -9,13 +9,14 @@ export class SparseStream {
   private descriptor: number;
   private position = 0;
 
-  /** Makes `path`, which must not exist. `name` is what messages call it. */
+  /** Makes `path`, which must not exist, with `mode` less the umask. `name` is what messages call it. */
   constructor(
     private readonly path: string,
     private readonly name: string = path,
+    mode = 0o600,
   ) {
     try {
-      this.descriptor = openSync(path, 'wx', 0o600);
+      this.descriptor = openSync(path, 'wx', mode);
     } catch (cause) {
       throw readableHostError(cause, name);
     }

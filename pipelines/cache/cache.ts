@@ -1,21 +1,24 @@
 import {
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { readableHostError, systemErrorCode } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
-import { acquireLock, type Lock, type LockOptions, sweepLock } from './lock.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
+import { acquireLock, type Lock, type LockOptions, sweepLocks } from './lock.js';
 import { type Artifact, decodeRecord, encodeRecord, type StageRecord } from './record.js';
-import { Scratch } from './scratch.js';
+import { removeAll, Scratch } from './scratch.js';
 import { digestOfFile, StatCache } from './stat-cache.js';
 
 /** Where stages are cached unless told otherwise. */
@@ -25,6 +28,9 @@ export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env)
   const base = environment.XDG_CACHE_HOME;
   return join(base !== undefined && base !== '' ? base : join(homedir(), '.cache'), 'ssi-images');
 }
+
+/** A record is a few kilobytes; a file longer than this is none. */
+const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Something of the cache that turned out to be damaged, and where it was put. */
 export interface Quarantined {
@@ -41,6 +47,7 @@ export interface Quarantined {
  *   locks/<key>    who runs the stage with that key just now
  *   tmp/           work at hand
  *   downloads/     downloads that were interrupted
+ *   logs/          what programs printed in the last failed run of a stage
  *   files.json     digests of files on the host that have not changed
  *
  * What it promises: an entry appears whole or not at all (written aside, flushed to the disk, renamed, the record after
@@ -52,27 +59,27 @@ export class Cache {
   readonly statCache: StatCache;
   /** Damaged entries met so far. */
   readonly quarantined: Quarantined[] = [];
-  /** Blobs that this process has checked, or written itself. */
-  private readonly checked = new Map<string, Promise<boolean>>();
+  /** Files of blobs that this process has checked, or written itself: one that took their place is checked again. */
+  private readonly checked = new Map<string, { readonly file: string; readonly isGood: Promise<boolean> }>();
 
   /** Blobs that are not flushed to the disk yet, and so have no name of theirs: where they are. */
   private readonly arriving = new Map<string, string>();
 
   private constructor(readonly folder: string) {
     this.scratch = new Scratch(join(folder, 'tmp'));
-    this.statCache = StatCache.open(join(folder, 'files.json'));
+    this.statCache = StatCache.open(join(folder, 'files.json'), this.scratch);
   }
 
   /** Opens the cache in a folder and makes it if need be. Throws a DiagnosticError when it can't be written. */
   static open(folder: string): Cache {
-    for (const name of ['ac', 'cas', 'bad', 'locks', 'tmp', 'downloads']) {
+    for (const name of ['ac', 'cas', 'bad', 'locks', 'tmp', 'downloads', 'logs']) {
       try {
         mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
       } catch (cause) {
         throw readableHostError(cause, join(folder, name));
       }
     }
-    return new Cache(folder);
+    return new Cache(resolve(folder));
   }
 
   /** Where the bytes with a digest lie just now, if they are here: open it before anything else is waited for. */
@@ -80,7 +87,8 @@ export class Cache {
     return this.arriving.get(sha256) ?? this.finalPath(sha256);
   }
 
-  private finalPath(sha256: string): string {
+  /** Where a blob lies once the disk has it. */
+  finalPath(sha256: string): string {
     return join(this.folder, 'cas', sha256);
   }
 
@@ -91,49 +99,82 @@ export class Cache {
   /** The record of a key; undefined when there is none, or a damaged one, which is put aside. */
   record(key: string): StageRecord | undefined {
     const path = this.recordPath(key);
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (cause) {
-      if (systemErrorCode(cause) === 'ENOENT') return undefined;
-      throw readableHostError(cause, path);
-    }
+    const status = statusOf(path);
+    if (status === undefined) return undefined;
+    const text = status.isFile() && status.size <= RECORD_BYTES_MAX ? readText(path) : '';
+    if (text === undefined) return undefined;
     const record = decodeRecord(text, key);
-    if (record === undefined) this.putAside(path, 'the record does not match its digest');
+    if (record === undefined) this.putAside(path, 'the record does not match its digest', status);
     return record;
+  }
+
+  /** Every record that is whole, and when it was last of use, in milliseconds since 1970. */
+  *records(): Generator<{ key: string; record: StageRecord; used: number; bytes: number }> {
+    for (const key of readdirSync(join(this.folder, 'ac'))) {
+      const status = statSync(this.recordPath(key), { throwIfNoEntry: false });
+      const record = this.record(key);
+      if (record !== undefined && status !== undefined)
+        yield { key, record, used: status.mtimeMs, bytes: status.size };
+    }
+  }
+
+  /** Whether there is a blob with that digest, whatever its length. */
+  hasFile(sha256: string): boolean {
+    return statusOf(this.blobPath(sha256))?.isFile() === true;
   }
 
   /** Whether a blob is here with the right length. Its bytes are checked before they are read, not now. */
   hasBlob(artifact: Pick<Artifact, 'sha256' | 'size'>): boolean {
-    const status = statSync(this.blobPath(artifact.sha256), { throwIfNoEntry: false });
+    const path = this.blobPath(artifact.sha256);
+    const status = statusOf(path);
     if (status === undefined) return false;
     if (status.isFile() && status.size === artifact.size) return true;
-    this.putAside(this.blobPath(artifact.sha256), `it has ${status.size} bytes instead of ${artifact.size}`);
+    const found = status.isFile() ? `it has ${status.size} bytes` : 'it is no file';
+    this.putAside(path, `${found} and should have ${artifact.size}`, status);
     return false;
   }
 
   /** Reads a blob and compares it with its digest, once for each process. A bad one is put aside. */
   checkBlob(sha256: string, pace: Pace): Promise<boolean> {
-    let checked = this.checked.get(sha256);
-    if (checked === undefined) {
-      checked = this.readAndCompare(sha256, pace).then((isGood) => {
-        if (!isGood) this.checked.delete(sha256);
-        return isGood;
-      });
-      // An interruption is no verdict.
-      checked.catch(() => this.checked.delete(sha256));
-      this.checked.set(sha256, checked);
-    }
-    return checked;
+    const status = statusOf(this.blobPath(sha256));
+    if (status === undefined) return Promise.resolve(false);
+    const file = identityOf(status);
+    const checked = this.checked.get(sha256);
+    if (checked?.file === file) return checked.isGood;
+    const isGood = this.readAndCompare(sha256, status, pace);
+    const entry = { file, isGood };
+    this.checked.set(sha256, entry);
+    const forget = (): void => {
+      if (this.checked.get(sha256) === entry) this.checked.delete(sha256);
+    };
+    // An interruption is no verdict.
+    isGood.then((good) => (good ? undefined : forget()), forget);
+    return isGood;
   }
 
-  private async readAndCompare(sha256: string, pace: Pace): Promise<boolean> {
+  private async readAndCompare(sha256: string, status: Stats, pace: Pace): Promise<boolean> {
     const path = this.blobPath(sha256);
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return false;
-    const digest = await digestOfFile(path, pace);
-    if (digest.sha256 === sha256) return true;
-    this.putAside(path, 'its bytes do not match its digest');
-    return false;
+    if (!status.isFile()) {
+      this.putAside(path, 'it is no file', status);
+      return false;
+    }
+    const fault = await this.faultOfBlob(path, sha256, pace);
+    if (fault !== undefined) this.putAside(path, fault, status);
+    return fault === undefined;
+  }
+
+  /** What is wrong with a blob; undefined when it has the bytes that its name says. */
+  private async faultOfBlob(path: string, sha256: string, pace: Pace): Promise<string | undefined> {
+    try {
+      const digest = await digestOfFile(path, pace);
+      return digest.sha256 === sha256 ? undefined : 'its bytes do not match its digest';
+    } catch (error) {
+      // Removed since we looked, or on a bad sector: either way its bytes are not here.
+      if (statusOf(path) === undefined) return 'it is gone';
+      if (error instanceof DiagnosticError && systemErrorCode(error.cause) === 'EIO')
+        return 'the disk can not read it';
+      throw error;
+    }
   }
 
   /**
@@ -141,17 +182,30 @@ export class Cache {
    * from now on; the result is settled once the disk has it under its name.
    */
   async addFile(path: string, sha256: string): Promise<void> {
+    const status = statSync(path);
     this.arriving.set(sha256, path);
-    this.checked.set(sha256, Promise.resolve(true));
+    const checked = { file: identityOf(status), isGood: Promise.resolve(true) };
+    this.checked.set(sha256, checked);
     try {
       await flush(path);
-      renameSync(path, this.finalPath(sha256));
+      this.moveInto(path, this.finalPath(sha256));
     } catch (cause) {
       rmSync(path, { force: true });
-      this.checked.delete(sha256);
+      if (this.checked.get(sha256) === checked) this.checked.delete(sha256);
       throw readableHostError(cause, path);
     } finally {
-      this.arriving.delete(sha256);
+      if (this.arriving.get(sha256) === path) this.arriving.delete(sha256);
+    }
+  }
+
+  /** Gives a finished file its name, also where something else has it that is no file. */
+  private moveInto(path: string, target: string): void {
+    try {
+      renameSync(path, target);
+    } catch (cause) {
+      if (systemErrorCode(cause) !== 'EISDIR') throw cause;
+      this.putAside(target, 'it is no file');
+      renameSync(path, target);
     }
   }
 
@@ -168,7 +222,7 @@ export class Cache {
     writeNew(path, encodeRecord(record));
     try {
       await flush(path);
-      renameSync(path, this.recordPath(key));
+      this.moveInto(path, this.recordPath(key));
     } catch (cause) {
       rmSync(path, { force: true });
       throw readableHostError(cause, path);
@@ -195,19 +249,59 @@ export class Cache {
   /** Removes what processes left that died in the middle of their work. */
   sweep(): void {
     this.scratch.sweep();
-    const folder = join(this.folder, 'locks');
-    for (const name of new Set(readdirSync(folder).map((file) => file.split('.')[0] ?? '')))
-      sweepLock(join(folder, name));
+    sweepLocks(join(this.folder, 'locks'));
   }
 
-  /** Takes a damaged entry out of the way, for somebody to look at. */
-  putAside(path: string, reason: string): void {
-    this.quarantined.push({ path, reason });
+  /** Keeps what a program printed in a stage that failed, in the place of what it printed before. Returns where. */
+  keepLog(path: string, name: string): string {
+    const kept = join(this.folder, 'logs', name);
     try {
-      renameSync(path, join(this.folder, 'bad', basename(path)));
-    } catch {
-      // Another process was faster.
+      renameSync(path, kept);
+    } catch (cause) {
+      throw readableHostError(cause, kept);
     }
+    return kept;
+  }
+
+  /**
+   * Takes a damaged entry out of the way, for somebody to look at. With `seen` only if it is still the one that was
+   * looked at: another process may have put a good one there since.
+   */
+  putAside(path: string, reason: string, seen?: Stats): void {
+    const now = statusOf(path);
+    if (now === undefined || (seen !== undefined && identityOf(seen) !== identityOf(now))) return;
+    this.quarantined.push({ path, reason });
+    const target = join(this.folder, 'bad', basename(path));
+    try {
+      removeAll(target);
+      renameSync(path, target);
+    } catch {
+      // Another process was faster, or this user may only read: then what should take its place says so.
+    }
+  }
+}
+
+/** What a path itself is, without following links; undefined when nothing is there. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw readableHostError(cause, path);
+  }
+}
+
+function identityOf({ dev, ino, size }: Stats): string {
+  return `${dev}:${ino}:${size}`;
+}
+
+/** Undefined when it was removed just now. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') return undefined;
+    if (systemErrorCode(cause) === 'EIO') return '';
+    throw readableHostError(cause, path);
   }
 }
 
@@ -222,7 +316,7 @@ function writeNew(path: string, data: string | Uint8Array): void {
 
 /** Waits until the disk has all of a file. */
 async function flush(path: string): Promise<void> {
-  const handle = await open(path, 'r+');
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {

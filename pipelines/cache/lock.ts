@@ -48,18 +48,27 @@ export function tryLock(path: string): Lock | { readonly holder: ProcessIdentity
   // Each turn of this loop ends with the lock, with a live holder, or with one dead holder less.
   for (;;) {
     if (create(path)) return held(path);
-    const holder = holderOf(path);
-    if (holder === undefined) continue;
-    if (holder !== 'damaged' && mayBeAlive(holder, path)) return { holder };
-    const breaking = tryLock(`${path}.break`);
-    if (!('release' in breaking)) return breaking;
-    try {
-      // Only who holds the second lock removes the first, and only if it is still the dead one's.
-      const now = holderOf(path);
-      if (now === 'damaged' || (now !== undefined && !mayBeAlive(now, path))) rmSync(path, { force: true });
-    } finally {
-      breaking.release();
-    }
+    const breaker = breakDeadLock(path);
+    if (breaker !== undefined) return { holder: breaker };
+  }
+}
+
+/**
+ * Removes a lock whose holder is dead. Returns who keeps it from being taken: its live holder, or another process that
+ * is about to remove it.
+ */
+function breakDeadLock(path: string): ProcessIdentity | undefined {
+  const holder = liveHolderOf(path);
+  if (holder !== 'dead') return holder;
+  const breaking = tryLock(`${path}.break`);
+  if (!('release' in breaking)) return breaking.holder;
+  try {
+    // Only who holds the second lock removes the first, and only if it is still a dead one's.
+    const now = liveHolderOf(path);
+    if (now === 'dead') rmSync(path, { force: true });
+    return now === 'dead' ? undefined : now;
+  } finally {
+    breaking.release();
   }
 }
 
@@ -78,26 +87,52 @@ function create(path: string): boolean {
   }
 }
 
-/** Removes what dead processes left beside and in the lock at `path`, if nobody holds it. */
+/** Removes what dead processes left of the lock at `path`: itself, and the files it is made from and broken with. */
 export function sweepLock(path: string): void {
-  const lock = tryLock(path);
-  if ('release' in lock) lock.release();
-  const folder = dirname(path);
-  for (const name of readdirSync(folder)) {
-    if (!name.startsWith(`${basename(path)}.`)) continue;
-    const owner = identityIn(name.slice(basename(path).length + 1).split('.')[0] ?? '');
+  const name = basename(path);
+  sweepFiles(dirname(path), (file) => {
+    if (file === name) return true;
+    const rest = file.slice(name.length);
+    return file.startsWith(name) && (/^(\.break)+$/.test(rest) || makerOf(rest) !== undefined);
+  });
+}
+
+/** The same for all locks in a folder that holds nothing else. */
+export function sweepLocks(folder: string): void {
+  sweepFiles(folder, () => true);
+}
+
+function sweepFiles(folder: string, isOurs: (name: string) => boolean): void {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (cause) {
+    throw readableHostError(cause, folder);
+  }
+  for (const name of names.filter(isOurs)) {
     const file = join(folder, name);
-    if (owner !== undefined && !mayBeAlive(owner, file)) rmSync(file, { force: true });
+    const maker = makerOf(name);
+    if (maker === undefined) breakDeadLock(file);
+    else if (!mayBeAlive(maker, file)) rmSync(file, { force: true });
   }
 }
 
-function holderOf(path: string): ProcessIdentity | 'damaged' | undefined {
+/** Who made a file to link a lock to, by its name; undefined for a lock itself. */
+function makerOf(name: string): ProcessIdentity | undefined {
+  return identityIn(name.split('.').at(-2) ?? '');
+}
+
+/** Who holds a lock; undefined when there is none (any more); `dead` when its holder is, or was never a process. */
+function liveHolderOf(path: string): ProcessIdentity | 'dead' | undefined {
+  let text: string;
   try {
-    return identityIn(readFileSync(path, 'latin1')) ?? 'damaged';
+    text = readFileSync(path, 'latin1');
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw readableHostError(cause, path);
   }
+  const holder = identityIn(text);
+  return holder !== undefined && mayBeAlive(holder, path) ? holder : 'dead';
 }
 
 function held(path: string): Lock {
@@ -112,6 +147,9 @@ function held(path: string): Lock {
   return {
     release: () => {
       clearInterval(heartbeat);
+      const holder = liveHolderOf(path);
+      // Removed by hand and taken by another process, it is not ours any more.
+      if (holder !== undefined && holder !== 'dead' && nameOf(holder) !== nameOf(thisProcess)) return;
       rmSync(path, { force: true });
     },
   };

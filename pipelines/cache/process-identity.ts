@@ -27,15 +27,29 @@ function processNamespace(): string {
   }
 }
 
-/** Start time of a process that runs; undefined for one that does not, or is dead and only not waited for. */
+/**
+ * Start time of a process that runs; undefined for one that does not, or is dead and only not waited for; `hidden`
+ * for another user's on a host that shows nobody else's.
+ */
 function startOf(pid: number): string | undefined {
+  let status: string;
   try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name in parentheses may hold anything: what follows the last one is safe to split.
-    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+    status = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
-    return undefined;
+    return isHidden(pid) ? 'hidden' : undefined;
+  }
+  // The name in parentheses may hold anything: what follows the last one is safe to split.
+  const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+}
+
+/** Whether there is such a process that this user may not see: /proc can be mounted with `hidepid`. */
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
@@ -59,7 +73,10 @@ export const thisProcess: ProcessIdentity = {
  */
 export function mayBeAlive(identity: ProcessIdentity, file: string, silence = 10 * 60_000): boolean {
   if (identity.boot !== boot) return boot === 'unknown';
-  if (identity.namespace === namespace) return startOf(identity.pid) === identity.started;
+  if (identity.namespace === namespace) {
+    const started = startOf(identity.pid);
+    return started === identity.started || started === 'hidden';
+  }
   try {
     return Date.now() - statSync(file).mtimeMs < silence;
   } catch {

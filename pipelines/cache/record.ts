@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { canonicalJson, type JsonValue, sha256 } from './canonical-json.js';
 
 /** A result of a stage: bytes with a name. */
@@ -29,7 +30,21 @@ export interface StageRecord {
 
 const FORMAT = 1;
 
-/** The key of a stage: see design notes in docs/decisions. */
+/** A digest is a part of paths: it must be one. */
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+const recordSchema = z.object({
+  format: z.literal(FORMAT),
+  stage: z.string(),
+  recipe: z.string(),
+  fields: z.record(z.string(), z.string()),
+  artifacts: z.record(z.string(), z.object({ sha256: digest, size: z.int().min(0), stored: z.boolean() })),
+  facts: z.custom<JsonValue>((value) => value !== undefined),
+  references: z.array(digest),
+  milliseconds: z.number(),
+});
+
+/** The key of a stage: the digest of everything that decides its result. */
 export function keyOf(fields: KeyFields): string {
   return sha256(canonicalJson(fields));
 }
@@ -42,13 +57,20 @@ export function encodeRecord(record: StageRecord): string {
 
 /** Reads a record. Undefined when it is damaged, of another format, or not the one of `key`. */
 export function decodeRecord(text: string, key: string): StageRecord | undefined {
-  const [head = '', body = ''] = text.split('\n');
+  const [head = '', body = '', ...rest] = text.split('\n');
+  if (rest.length !== 1 || rest[0] !== '') return undefined;
   try {
     const { digest } = JSON.parse(head) as { digest?: unknown };
     if (digest !== sha256(body)) return undefined;
-    const record = JSON.parse(body) as StageRecord & { format: number };
-    return record.format === FORMAT && keyOf(record.fields) === key ? record : undefined;
+    const record = recordSchema.parse(JSON.parse(body));
+    return keyOf(record.fields) === key ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The blobs that a record's artifacts need, each once. */
+export function blobsOf(record: StageRecord): string[] {
+  const stored = Object.values(record.artifacts).filter((artifact) => artifact.stored);
+  return [...new Set([...stored.map(({ sha256 }) => sha256), ...record.references])];
 }

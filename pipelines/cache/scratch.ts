@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { readableHostError, systemErrorCode } from '../../images/bytes/host-error.js';
 import { identityIn, mayBeAlive, nameOf, thisProcess } from './process-identity.js';
 
+/** How often its owner shows to other containers that it lives, in milliseconds. */
+const HEARTBEAT_MILLISECONDS = 60_000;
+
 /** Folders and files for work at hand, named by the process that owns them: what the dead left, others remove. */
 export class Scratch {
+  private heartbeat: NodeJS.Timeout | undefined;
+
   constructor(readonly folder: string) {}
 
   /** A path that nobody else uses; nothing is made there. */
   path(purpose: string): string {
+    this.heartbeat ??= setInterval(() => this.touch(), HEARTBEAT_MILLISECONDS).unref();
     return join(this.folder, `${nameOf(thisProcess)}.${purpose}.${randomBytes(4).toString('hex')}`);
   }
 
@@ -26,10 +32,35 @@ export class Scratch {
 
   /** Removes what processes left that are no more. */
   sweep(): void {
-    for (const name of readdirSync(this.folder)) {
+    for (const name of this.names()) {
       const owner = identityIn(name.split('.')[0] ?? '');
       const path = join(this.folder, name);
       if (owner !== undefined && !mayBeAlive(owner, path)) removeAll(path);
+    }
+  }
+
+  /** Who can't see this process takes what was not touched for long for a dead one's. */
+  private touch(): void {
+    const now = new Date();
+    const own = `${nameOf(thisProcess)}.`;
+    const names = this.names().filter((name) => name.startsWith(own));
+    for (const name of names) {
+      try {
+        utimesSync(join(this.folder, name), now, now);
+      } catch {
+        // It was done just now.
+      }
+    }
+    if (names.length > 0) return;
+    clearInterval(this.heartbeat);
+    this.heartbeat = undefined;
+  }
+
+  private names(): string[] {
+    try {
+      return readdirSync(this.folder);
+    } catch (cause) {
+      throw readableHostError(cause, this.folder);
     }
   }
 }
@@ -39,19 +70,29 @@ export function removeAll(path: string): void {
   try {
     rmSync(path, { recursive: true, force: true, maxRetries: 2 });
   } catch (cause) {
-    if (systemErrorCode(cause) !== 'EACCES' && systemErrorCode(cause) !== 'EPERM')
-      throw readableHostError(cause, path);
+    const code = systemErrorCode(cause);
+    if (code !== 'EACCES' && code !== 'EPERM') throw readableHostError(cause, path);
     makeRemovable(path);
-    rmSync(path, { recursive: true, force: true });
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (again) {
+      throw readableHostError(again, path);
+    }
   }
 }
 
-/** Gives its owner all rights to each folder, so that what lies in it can be removed. */
+/** Gives its owner all rights to each folder, so that what lies in it can be removed; as far as that goes. */
 function makeRemovable(path: string): void {
-  const pending = [path];
+  // Names need not be UTF-8.
+  const pending = [Buffer.from(path)];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (!lstatSync(next).isDirectory()) continue;
-    chmodSync(next, 0o700);
-    for (const name of readdirSync(next)) pending.push(join(next, name));
+    try {
+      if (!lstatSync(next).isDirectory()) continue;
+      chmodSync(next, 0o700);
+      for (const name of readdirSync(next, { encoding: 'buffer' }))
+        pending.push(Buffer.concat([next, Buffer.from('/'), name]));
+    } catch {
+      // Another process removes it too, or it is somebody else's: the second try tells.
+    }
   }
 }

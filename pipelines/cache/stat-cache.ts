@@ -1,52 +1,64 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, openSync, readFileSync, readSync, closeSync, statSync } from 'node:fs';
-import { writeAtomically } from '../../images/bytes/atomic-file.js';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
+import { hostError } from '../../images/diagnostic.js';
 import { thisBoot } from './process-identity.js';
-
-/** What tells, without reading a file, that it has not changed. */
-export interface FileState {
-  readonly identity: string;
-  readonly size: number;
-}
+import type { Scratch } from './scratch.js';
 
 interface Known {
   readonly state: string;
   readonly sha256: string;
   readonly size: number;
-  /** When it was last of use, in milliseconds since 1970. */
+  /** When it was last of use, in milliseconds since 1970; to the day. */
   used: number;
 }
 
-/** A file changed this shortly before it was read may change again without a new time: timestamps are coarse. */
-const RACY_MILLISECONDS = 1000;
-const ENTRIES_MAX = 20_000;
+/** A known file as a row of the file in which they are kept. */
+type Row = readonly [identity: string, state: string, sha256: string, size: number, used: number];
+
+/** Two changes this close may have the same time: that of the last tick of the kernel's clock, in milliseconds. */
+const TICK_MILLISECONDS = 20;
+/** The same on a filesystem that keeps whole seconds, or every other one. */
+const COARSE_MILLISECONDS = 2000;
+const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
+const ENTRIES_MAX = 100_000;
+/** More than that many entries take. */
+const FILE_BYTES_MAX = 64 * 1024 * 1024;
 const PIECE_BYTES = 1024 * 1024;
 
 /**
  * Remembers digests of files by device, inode, size and times, so that what has not changed is not read again. Trusted
- * only within one boot: what the disk lost with the power, the times don't show.
+ * only within one boot: what the disk lost with the power, the times don't show. A digest is remembered only when the
+ * last change lay so long before the reading that the next one has another time.
  */
 export class StatCache {
-  private readonly known = new Map<string, Known>();
+  private readonly known: Map<string, Known>;
   private changed = false;
 
-  private constructor(private readonly path: string) {}
+  private constructor(
+    private readonly path: string,
+    private readonly scratch: Scratch,
+  ) {
+    this.known = readKnown(path);
+  }
 
   /** Reads what is remembered at `path`; a missing or damaged file means nothing is. */
-  static open(path: string): StatCache {
-    const cache = new StatCache(path);
-    try {
-      const { boot, files } = JSON.parse(readFileSync(path, 'utf8')) as {
-        boot: string;
-        files: [string, Known][];
-      };
-      if (boot === thisBoot) for (const [identity, known] of files) cache.known.set(identity, known);
-    } catch {
-      // Nothing is remembered: files are read again.
-    }
-    return cache;
+  static open(path: string, scratch: Scratch): StatCache {
+    return new StatCache(path, scratch);
   }
 
   /** The digest of a file that has not changed since it was remembered. */
@@ -55,60 +67,104 @@ export class StatCache {
     if (status === undefined) return undefined;
     const known = this.known.get(identityOf(status));
     if (known === undefined || known.state !== stateOf(status)) return undefined;
-    known.used = Date.now();
-    this.changed = true;
+    const now = Date.now();
+    if (Math.abs(now - known.used) > DAY_MILLISECONDS) {
+      known.used = now;
+      this.changed = true;
+    }
     return { sha256: known.sha256, size: known.size };
   }
 
-  /** Remembers the digest of a file as it is now, unless it changed so lately that the next change might not show. */
-  remember(path: string | Buffer, sha256: string): void {
-    const status = statusOf(path);
-    if (status === undefined) return;
-    this.known.set(identityOf(status), {
-      state: stateOf(status),
-      sha256,
-      size: Number(status.size),
-      used: Date.now(),
-    });
-    this.changed = true;
+  /** Remembers the digest of a file that was just made, unless its next change might not show. */
+  async remember(path: string, sha256: string): Promise<void> {
+    const before = statusOf(path);
+    const now = await settled(path);
+    if (before !== undefined && now !== undefined && stateOf(before) === stateOf(now)) this.put(now, sha256);
   }
 
-  /** The digest of a file: remembered, or by reading it. Throws a DiagnosticError when it can't be read. */
+  /**
+   * The digest of a file: remembered, or by reading it. Whoever looked at the file's state before, and finds it the same
+   * later, knows that the file has this digest still. Throws a DiagnosticError when it can't be read.
+   */
   async digest(path: string | Buffer, pace: Pace): Promise<{ sha256: string; size: number }> {
     const known = this.get(path);
     if (known !== undefined) return known;
-    const before = statusOf(path);
+    const before = await settled(path);
     const digest = await digestOfFile(path, pace);
     const after = statusOf(path);
-    const isQuiet =
-      before !== undefined &&
-      after !== undefined &&
-      stateOf(before) === stateOf(after) &&
-      Date.now() - Number(after.ctimeMs) > RACY_MILLISECONDS;
-    if (isQuiet) this.remember(path, digest.sha256);
+    if (before !== undefined && after !== undefined && stateOf(before) === stateOf(after))
+      this.put(after, digest.sha256);
     return digest;
   }
 
-  /** Writes what is remembered. */
-  async save(): Promise<void> {
+  private put(status: BigIntStats, sha256: string): void {
+    const size = Number(status.size);
+    this.known.set(identityOf(status), { state: stateOf(status), sha256, size, used: Date.now() });
+    this.changed = true;
+  }
+
+  /** Writes what is remembered, besides what others remember. A disk that is full only means that files are read again. */
+  save(): void {
     if (!this.changed) return;
-    const files = [...this.known].sort(([, a], [, b]) => b.used - a.used).slice(0, ENTRIES_MAX);
-    await writeAtomically(this.path, async (temporary) => {
-      const { writeFileSync } = await import('node:fs');
+    const merged = new Map([...readKnown(this.path), ...this.known]);
+    const files = [...merged]
+      .sort(([, a], [, b]) => b.used - a.used)
+      .slice(0, ENTRIES_MAX)
+      .map(([identity, { state, sha256, size, used }]): Row => [identity, state, sha256, size, used]);
+    const temporary = this.scratch.path('files');
+    try {
       writeFileSync(temporary, JSON.stringify({ boot: thisBoot, files }));
-    });
-    this.changed = false;
+      renameSync(temporary, this.path);
+      this.changed = false;
+    } catch {
+      rmSync(temporary, { force: true });
+    }
   }
 }
 
-/** SHA-256 and length of a file on the host. */
-export async function digestOfFile(path: string | Buffer, pace: Pace): Promise<{ sha256: string; size: number }> {
+function readKnown(path: string): Map<string, Known> {
+  const known = new Map<string, Known>();
+  try {
+    if (statSync(path).size > FILE_BYTES_MAX) return known;
+    const { boot, files } = JSON.parse(readFileSync(path, 'utf8')) as { boot: unknown; files: unknown };
+    if (boot !== thisBoot || !Array.isArray(files)) return known;
+    for (const row of files.filter(isRow)) {
+      const [identity, state, sha256, size, used] = row;
+      known.set(identity, { state, sha256, size, used });
+    }
+  } catch {
+    // Nothing is remembered: files are read again.
+  }
+  return known;
+}
+
+function isRow(row: unknown): row is Row {
+  if (!Array.isArray(row)) return false;
+  const [identity, state, sha256, size, used] = row as unknown[];
+  return (
+    typeof identity === 'string' &&
+    typeof state === 'string' &&
+    typeof sha256 === 'string' &&
+    typeof size === 'number' &&
+    typeof used === 'number'
+  );
+}
+
+/** SHA-256 and length of a file on the host. Throws a DiagnosticError when it can't be read or is no file. */
+export async function digestOfFile(
+  path: string | Buffer,
+  pace: Pace,
+): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
   let size = 0;
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, 'r');
+    // A pipe would keep an open that waits for its other end waiting for ever.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const status = fstatSync(descriptor);
+    if (!status.isFile() && !status.isBlockDevice())
+      throw hostError('it is no file', 'Name a file.', { file: path.toString() });
+    const buffer = Buffer.allocUnsafe(status.isFile() ? Math.min(PIECE_BYTES, status.size + 1) : PIECE_BYTES);
     for (;;) {
       const count = readSync(descriptor, buffer, 0, buffer.length, size);
       if (count === 0) break;
@@ -124,14 +180,34 @@ export async function digestOfFile(path: string | Buffer, pace: Pace): Promise<{
   return { sha256: hash.digest('hex'), size };
 }
 
-/** What tells whether a file has changed; undefined when it is not there. */
+/** What tells whether a file has changed; undefined when it is not there. Throws a DiagnosticError when it can't. */
 export function fileState(path: string | Buffer): string | undefined {
   const status = statusOf(path);
   return status === undefined ? undefined : `${identityOf(status)} ${stateOf(status)}`;
 }
 
 function statusOf(path: string | Buffer): BigIntStats | undefined {
-  return statSync(path, { bigint: true, throwIfNoEntry: false });
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (cause) {
+    throw readableHostError(cause, path.toString());
+  }
+}
+
+/**
+ * A file as it is, when its next change will have another time than the last: for that it waits a tick of the clock.
+ * Undefined when it is not there, no file, still changing, or on a filesystem whose clock is too coarse to wait for.
+ */
+async function settled(path: string | Buffer): Promise<BigIntStats | undefined> {
+  const first = statusOf(path);
+  if (first === undefined || !first.isFile()) return undefined;
+  const age = Date.now() - Number(first.ctimeMs);
+  if (age > COARSE_MILLISECONDS) return first;
+  if (age < 0 || first.ctimeNs % 1_000_000_000n === 0n) return undefined;
+  if (age > TICK_MILLISECONDS) return first;
+  await sleep(TICK_MILLISECONDS + 1 - age);
+  const second = statusOf(path);
+  return second !== undefined && stateOf(first) === stateOf(second) ? second : undefined;
 }
 
 function identityOf({ dev, ino }: BigIntStats): string {

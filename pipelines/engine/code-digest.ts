@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canonicalJson, sha256 } from '../cache/canonical-json.js';
 
-/** `import … from 'x'`, `export … from 'x'`, `import('x')` and `new URL('x', import.meta.url)`, as tsc and people write them. */
+/** `import … from 'x'`, `export … from 'x'`, `import('x')`, `new URL('x', import.meta.url)`, as tsc and people write them. */
 const IMPORTS =
   /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\1|new URL\(\s*(['"])([^'"\n]+)\3\s*,\s*import\.meta\.url/g;
 
@@ -22,7 +22,7 @@ const versions = new Map<string, string>();
 
 /**
  * Digest of the code that a module's behaviour depends on: its own text, that of everything it imports from this
- * project, however far, and the versions of the libraries.
+ * project, however far, and the versions of the libraries. Where the project lies does not matter.
  */
 export function codeDigest(moduleUrl: string): string {
   const path = fileURLToPath(moduleUrl);
@@ -41,7 +41,8 @@ function closureDigest(start: string): string {
   const parts = new Set<string>();
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const module = read(next);
-    parts.add(module.digest);
+    // Two modules that change places are another program.
+    parts.add(`${relative(dirname(start), next)} ${module.digest}`);
     for (const library of module.libraries) parts.add(library);
     for (const path of module.imports) {
       if (seen.has(path)) continue;
@@ -55,7 +56,8 @@ function closureDigest(start: string): string {
 function read(path: string): Module {
   let module = modules.get(path);
   if (module !== undefined) return module;
-  const text = readFileSync(path, 'utf8');
+  const bytes = readFileSync(path);
+  const text = /\.[cm]?[jt]s$/.test(path) ? bytes.toString('utf8') : '';
   const imports: string[] = [];
   const libraries: string[] = [];
   for (const match of text.matchAll(IMPORTS)) {
@@ -67,24 +69,29 @@ function read(path: string): Module {
       libraries.push(libraryVersion(name, path));
     }
   }
-  module = { digest: sha256(text), imports, libraries };
+  module = { digest: sha256(bytes), imports, libraries };
   modules.set(path, module);
   return module;
 }
 
 /** The file of an import: compiled code names what is there, sources name what will be. */
 function resolveFile(path: string): string | undefined {
-  if (existsSync(path)) return path;
-  const source = path.replace(/\.js$/, '.ts');
-  return existsSync(source) ? source : undefined;
+  return [path, path.replace(/\.js$/, '.ts')].find(
+    (file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true,
+  );
 }
 
 function libraryVersion(name: string, importer: string): string {
-  const library = name.split('/').slice(0, name.startsWith('@') ? 2 : 1).join('/');
-  let version = versions.get(library);
+  const library = name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/');
+  // Another folder may have another version of it.
+  const place = `${dirname(importer)} ${library}`;
+  let version = versions.get(place);
   if (version === undefined) {
     version = `${library}@${readVersion(library, importer)}`;
-    versions.set(library, version);
+    versions.set(place, version);
   }
   return version;
 }

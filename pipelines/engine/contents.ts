@@ -11,23 +11,23 @@ export class Contents {
   /** `locate` finds the file with a digest. */
   constructor(private readonly locate: (sha256: string) => string) {}
 
-  /** The file with that digest, open; `path` says where it lies, if the caller knows. */
-  open(sha256: string, path?: string): ByteSource {
+  /**
+   * The file with that digest, open; `path` says where it lies, if the caller knows. One that does not last can be read
+   * until the build ends, and no tree is written down that refers to it. Throws a DiagnosticError when it can't be
+   * opened, a RangeError when the name is no digest: a tree file may say anything.
+   */
+  open(sha256: string, path?: string, lasts = true): ByteSource {
     let source = this.sources.get(sha256);
     if (source === undefined) {
+      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new RangeError('a content with a name that is no digest');
       source = new FileSource(path ?? this.locate(sha256));
-      this.add(sha256, source);
+      this.sources.set(sha256, source);
     }
+    if (lasts) this.digests.set(source, sha256);
     return source;
   }
 
-  /** Makes a source known that is open already. */
-  add(sha256: string, source: ByteSource): void {
-    this.sources.set(sha256, source);
-    this.digests.set(source, sha256);
-  }
-
-  /** Whether a source is one of them. */
+  /** Whether a source is one of them, and lasts. */
   knows(source: ByteSource): boolean {
     return this.digests.has(source);
   }
@@ -42,5 +42,6 @@ export class Contents {
   close(): void {
     for (const source of this.sources.values()) source.close();
     this.sources.clear();
+    this.digests.clear();
   }
 }

@@ -1,11 +1,12 @@
+import { createHash } from 'node:crypto';
+import { type ByteString, textFromByteString } from '../../images/bytes/byte-string.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { digestOf } from '../../images/tree/content.js';
 import { treeOfDirectory } from '../../images/tree/from-directory.js';
-import { type ListingObject, listingObject } from '../../images/tree/listing.js';
+import { listingObject } from '../../images/tree/listing.js';
 import type { FileNode, LeafNode, TreeNode } from '../../images/tree/node.js';
-import { Tree } from '../../images/tree/tree.js';
+import type { Tree } from '../../images/tree/tree.js';
 import { TreeBuilder } from '../../images/tree/tree-builder.js';
-import { canonicalJson, type JsonValue, sha256 } from '../cache/canonical-json.js';
 import { fileState, type StatCache } from '../cache/stat-cache.js';
 
 /** A directory of the user's as a stage sees it. */
@@ -15,7 +16,7 @@ export interface DirectoryInput {
   readonly sha256: string;
   /** Bytes of all files. */
   readonly size: number;
-  /** What shows, without reading them, whether its files changed. */
+  /** What shows whether anything of it changed, without reading what has not. */
   readonly state: string;
 }
 
@@ -32,24 +33,31 @@ export async function readDirectoryInput(
   const found = await treeOfDirectory(path, pace);
   const tree = what === 'all' ? found : withoutOwnership(found);
   const links = tree.linkCounts();
-  const lines: ListingObject[] = [];
-  const state: string[] = [];
+  const firstPaths = new Map<TreeNode, ByteString>();
+  const listing = createHash('sha256');
+  const states = createHash('sha256');
   let size = 0;
   for (const { path: name, node } of tree.entries()) {
+    if (pace.due()) await pace.breathe();
+    const first = firstPaths.get(node);
+    if (first !== undefined) {
+      const line = { path: textFromByteString(name), link: textFromByteString(first) };
+      listing.update(`${JSON.stringify(line)}\n`);
+      continue;
+    }
+    const names = node.type === 'directory' ? 1 : (links.get(node) ?? 1);
+    if (names > 1) firstPaths.set(node, name);
     let digest: string | undefined;
     if (node.type === 'file') {
+      // The state comes first: a file that changes while it is read then has another one afterwards.
+      if (node.content.kind === 'host-file') states.update(`${fileState(node.content.path)}\n`);
       digest = await digestOfNode(node, statCache, pace);
       size += node.size;
-      if (node.content.kind === 'host-file') state.push(fileState(node.content.path) ?? '');
     }
-    lines.push(listingObject(name, node, node.type === 'directory' ? 1 : (links.get(node) ?? 1), digest));
+    listing.update(`${JSON.stringify(listingObject(name, node, names, digest))}\n`);
   }
-  return {
-    tree,
-    sha256: sha256(canonicalJson(lines as unknown as JsonValue)),
-    size,
-    state: sha256(state.join('\n')),
-  };
+  const sha256 = listing.digest('hex');
+  return { tree, sha256, size, state: `${sha256} ${states.digest('hex')}` };
 }
 
 async function digestOfNode(node: FileNode, statCache: StatCache, pace: Pace): Promise<string> {
@@ -57,19 +65,23 @@ async function digestOfNode(node: FileNode, statCache: StatCache, pace: Pace): P
   return (await statCache.digest(node.content.path, pace)).sha256;
 }
 
-function withoutOwnership(tree: Tree): Tree {
+/**
+ * A tree without what depends on who made it and when: it belongs to root, with modes 0755 and 0644, no times and no
+ * hard links.
+ */
+export function withoutOwnership(tree: Tree): Tree {
   const builder = new TreeBuilder(plain(tree.root), { nanoseconds: false, xattrs: false });
-  const made = new Map<TreeNode, LeafNode>();
   for (const { path, node } of tree.entries()) {
-    if (node.type === 'directory') {
-      builder.directory(path, plain(node));
-      continue;
-    }
-    const copy = made.get(node) ?? { ...node, ...plain(node) };
-    made.set(node, copy);
-    builder.put(path, copy);
+    if (node.type === 'directory') builder.directory(path, plain(node));
+    else builder.put(path, withoutAttributes(node));
   }
   return builder.build();
+}
+
+/** A file of its own under each name: hard links come and go with the way it was copied. */
+function withoutAttributes(node: LeafNode): LeafNode {
+  const { xattrs: _xattrs, ...rest } = node;
+  return { ...rest, ...plain(node) };
 }
 
 function plain(node: TreeNode) {

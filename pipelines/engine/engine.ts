@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import type { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import type { Tree } from '../../images/tree/tree.js';
 import { decodeTree } from '../../images/tree/tree-file.js';
 import type { Cache } from '../cache/cache.js';
-import type { Artifact, StageRecord } from '../cache/record.js';
-import { keyOf } from '../cache/record.js';
+import { canonicalJson } from '../cache/canonical-json.js';
+import { type Artifact, blobsOf, keyOf, type StageRecord } from '../cache/record.js';
 import { Contents } from './contents.js';
 import type { EventListener, RunReason } from './events.js';
-import { HostInputs, keyFieldsOf, type ResolvedInput } from './key.js';
+import { type HostInput, HostInputs, keyFieldsOf, movedFault, type ResolvedInput } from './key.js';
 import { Limiter } from './limiter.js';
 import type { Stage } from './stage.js';
+import type { MadeFile } from './stage-artifacts.js';
 import { runStage } from './stage-run.js';
 import { toolVersion } from './tool-version.js';
 
@@ -42,29 +44,39 @@ export interface Known {
 /** Thrown when a stage that was run again for its bytes made other bytes: keys of later stages don't hold. */
 class ResultChanged extends Error {}
 
+/** So often stages may turn out to make other bytes; each of them does it once. */
+const CHANGES_MAX = 100;
+
 /**
  * Runs stages on demand: a stage's key is known once its inputs' digests are, a known key is a hit, and bytes are only
  * got where something reads them. Stages that don't depend on each other run at the same time.
  */
 export class Engine {
   private known = new Map<Stage, Promise<Known>>();
-  private readonly rerunDone = new Map<Stage, Promise<Known>>();
+  /** What ran in this build, by key: it holds, whatever the cache says. */
+  private readonly ran = new Map<string, Known>();
+  /** Runs for bytes that were not to be had, by key. */
+  private readonly again = new Map<string, Promise<Known>>();
   /** Stages that ran because the user asked for it: once is enough. */
   private readonly asked = new Set<Stage>();
   private readonly contents: Contents;
   private readonly hostInputs: HostInputs;
   private readonly limiter: Limiter;
   /** Where artifacts lie that the cache does not keep, of stages that ran. */
-  private readonly made = new Map<string, string>();
+  private readonly made = new Map<string, MadeFile>();
   /** Files of the user's by digest: trees may refer to them. */
-  private readonly hostFiles = new Map<string, string>();
+  private readonly hostFiles = new Map<string, HostInput>();
+  /** Trees that were read, by the digest of their file. */
+  private readonly trees = new Map<string, Tree>();
   private readonly commits: Promise<void>[] = [];
   private commitFault: unknown;
 
   constructor(readonly options: EngineOptions) {
     this.hostInputs = new HostInputs(options.cache.statCache, options.pace);
     this.limiter = new Limiter(options.jobs);
-    this.contents = new Contents((sha256) => this.hostFiles.get(sha256) ?? options.cache.blobPath(sha256));
+    this.contents = new Contents(
+      (sha256) => this.hostFiles.get(sha256)?.path ?? options.cache.blobPath(sha256),
+    );
   }
 
   /** The result of a stage, from the cache or by running it. Throws a DiagnosticError when it fails. */
@@ -85,41 +97,38 @@ export class Engine {
     const known = await this.result(stage);
     const found = await this.locateBytes(stage, artifact, known);
     if (found !== undefined) return found;
-    const again = await this.runAgain(stage);
-    const path = await this.locateBytes(stage, artifact, again);
-    if (path === undefined) throw hostError(`the cache lost what ${stage.name} made while the build ran`);
-    if (again.record.artifacts[artifact]?.sha256 !== known.record.artifacts[artifact]?.sha256) {
-      this.options.listener({
-        type: 'warning',
-        stage: stage.name,
-        message: 'it made other bytes than before from the same inputs: it is not reproducible',
-      });
-      throw new ResultChanged();
-    }
+    const path = await this.locateBytes(stage, artifact, await this.runAgain(stage, known));
+    if (path === undefined) throw vanished(stage);
     return path;
   }
 
   /** Does `work`, and does it again while stages turn out to make other bytes than they did before. */
   async settle<T>(work: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
+    for (let changes = 0; ; changes++) {
       try {
         return await work();
       } catch (error) {
-        if (!(error instanceof ResultChanged) || attempt === 3) throw error;
-        this.known = new Map(this.rerunDone);
+        if (!(error instanceof ResultChanged)) throw error;
+        if (changes === CHANGES_MAX)
+          throw hostError('stages make other bytes each time they run', 'See the warnings above for which.');
+        this.known = new Map();
       }
     }
   }
 
-  /** Waits until everything that ran is in the cache, and releases what is open. */
-  async close(): Promise<void> {
+  /** Waits until everything that ran is in the cache. Throws a DiagnosticError when that can't take it. */
+  async committed(): Promise<void> {
     await Promise.all(this.commits);
-    this.contents.close();
-    await this.options.cache.statCache.save();
-    if (this.commitFault !== undefined) {
-      const fault = this.commitFault;
-      this.commitFault = undefined;
-      throw fault;
+    if (this.commitFault !== undefined) throw this.commitFault;
+  }
+
+  /** The same, and releases what is open. */
+  async close(): Promise<void> {
+    try {
+      await this.committed();
+    } finally {
+      this.contents.close();
+      this.options.cache.statCache.save();
     }
   }
 
@@ -127,12 +136,14 @@ export class Engine {
     const { cache, pace, locate } = this.options;
     const wanted = known.record.artifacts[artifact];
     if (wanted === undefined) throw new RangeError(`${stage.name} makes no ${artifact}`);
-    if (!wanted.stored) return this.made.get(idOf(stage, artifact)) ?? locate(wanted);
+    if (!wanted.stored) {
+      const made = this.made.get(idOf(stage, artifact));
+      return made?.sha256 === wanted.sha256 ? made.path : locate(wanted);
+    }
     const isGood = cache.hasBlob(wanted) && (await cache.checkBlob(wanted.sha256, pace));
     if (!isGood) return undefined;
     // A tree is no good without what it refers to.
     for (const reference of known.record.references) {
-      if (this.hostFiles.has(reference)) continue;
       if (!(await cache.checkBlob(reference, pace))) return undefined;
     }
     return cache.blobPath(wanted.sha256);
@@ -141,20 +152,35 @@ export class Engine {
   /** The same for a stage that runs and whose inputs were all here when it began. */
   private async bytesNow(stage: Stage, artifact: string): Promise<string> {
     const path = await this.locateBytes(stage, artifact, await this.result(stage));
-    if (path !== undefined) return path;
-    throw hostError(
-      `what the stage ${stage.name} made vanished from the cache while the build ran`,
-      'Run it again, and don\'t clear the cache meanwhile.',
-    );
+    if (path === undefined) throw vanished(stage);
+    return path;
   }
 
-  private runAgain(stage: Stage): Promise<Known> {
-    let again = this.rerunDone.get(stage);
+  /** Runs a stage whose result is known for the bytes of it; once, however many want them. */
+  private runAgain(stage: Stage, known: Known): Promise<Known> {
+    let again = this.again.get(known.key);
     if (again === undefined) {
-      again = this.inputsOf(stage).then((inputs) => this.run(stage, inputs, 'bytes'));
-      this.rerunDone.set(stage, again);
+      again = this.makeAgain(stage, known);
+      this.again.set(known.key, again);
+      again.catch((error: unknown) => {
+        if (error instanceof ResultChanged) this.again.delete(known.key);
+      });
     }
     return again;
+  }
+
+  private async makeAgain(stage: Stage, known: Known): Promise<Known> {
+    const again = await this.run(stage, await this.inputsOf(stage), 'bytes');
+    if (isSameResult(again.record, known.record)) {
+      this.known.set(stage, Promise.resolve(again));
+      return again;
+    }
+    this.options.listener({
+      type: 'warning',
+      stage: stage.name,
+      message: 'it made other bytes than before from the same inputs: it is not reproducible',
+    });
+    throw new ResultChanged();
   }
 
   private async find(stage: Stage): Promise<Known> {
@@ -165,11 +191,22 @@ export class Engine {
       return this.run(stage, inputs, 'asked');
     }
     const key = keyOf(await keyFieldsOf(stage, inputs));
-    const record = cache.record(key);
+    const ran = this.ran.get(key);
+    if (ran !== undefined) return ran;
+    const record = this.recordOf(stage, key);
     if (record === undefined) return this.run(stage, inputs, 'new');
     cache.touch([cache.recordPath(key), ...blobsOf(record).map((sha256) => cache.blobPath(sha256))]);
     listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record) });
     return { key, record, ran: false };
+  }
+
+  /** What the cache knows of a key, if it is about all that the stage makes. */
+  private recordOf(stage: Stage, key: string): StageRecord | undefined {
+    const record = this.options.cache.record(key);
+    const isWhole = stage.artifacts.every(
+      (name) => record?.artifacts[name]?.stored === (stage.keeping === 'stored'),
+    );
+    return isWhole ? record : undefined;
   }
 
   /** The digests of a stage's inputs; runs the stages that make them where these are not known. */
@@ -179,7 +216,8 @@ export class Engine {
       entries.map(async ([name, input]): Promise<[string, ResolvedInput]> => {
         if (input.kind !== 'artifact') {
           const found = await this.hostInputs.resolve(input);
-          if (input.kind === 'file') this.hostFiles.set(found.sha256, input.path);
+          if (input.kind === 'file' && !this.hostFiles.has(found.sha256))
+            this.hostFiles.set(found.sha256, input);
           return [name, found];
         }
         const { record } = await this.result(input.stage);
@@ -208,14 +246,12 @@ export class Engine {
     const onWait = ({ pid }: { pid: number }): void =>
       listener({ type: 'stage-wait', stage: stage.name, process: pid });
     const lock = await cache.lock(key, { signal, onWait });
+    let release = true;
     try {
-      if (reason === 'new') {
-        // Somebody else may have run it while we waited.
-        const record = cache.record(key);
-        if (record !== undefined) {
-          listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record) });
-          return { key, record, ran: false };
-        }
+      const done = reason === 'asked' ? undefined : await this.doneMeanwhile(stage, key, reason);
+      if (done !== undefined) {
+        listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(done) });
+        return { key, record: done, ran: false };
       }
       const outcome = await this.limiter.run(() =>
         runStage({
@@ -227,19 +263,38 @@ export class Engine {
           options: this.options,
           contents: this.contents,
           bytes: (of, artifact) => this.bytesNow(of, artifact),
-          loadTree: (path, name) => this.loadTree(path, name),
-          checkUnmoved: () => allOf(Object.values(stage.inputs).map((input) => this.hostInputs.checkUnmoved(input))),
+          loadTree: (sha256, path, name) => this.loadTree(sha256, path, name),
+          isHostFile: (sha256) => this.hostFiles.has(sha256),
+          checkUnmoved: () => this.checkUnmoved(stage),
         }),
       );
-      for (const [artifact, path] of outcome.made) this.made.set(idOf(stage, artifact), path);
+      for (const [artifact, file] of outcome.made) this.made.set(idOf(stage, artifact), file);
+      release = false;
       this.commit(key, outcome.record, outcome.stored, lock.release);
-      return { key, record: outcome.record, ran: true };
+      const known = { key, record: outcome.record, ran: true };
+      this.ran.set(key, known);
+      return known;
     } catch (error) {
-      lock.release();
       if (error instanceof DiagnosticError)
         listener({ type: 'stage-failed', stage: stage.name, diagnostics: error.diagnostics });
       throw error;
+    } finally {
+      if (release) lock.release();
     }
+  }
+
+  /** What somebody else did while this build waited for the lock. */
+  private async doneMeanwhile(
+    stage: Stage,
+    key: string,
+    reason: RunReason,
+  ): Promise<StageRecord | undefined> {
+    const record = this.recordOf(stage, key);
+    if (record === undefined || reason === 'new') return record;
+    for (const artifact of stage.artifacts)
+      if ((await this.locateBytes(stage, artifact, { key, record, ran: false })) === undefined)
+        return undefined;
+    return record;
   }
 
   /** Lets the build go on while the disk takes what a stage made: the record comes last. */
@@ -253,6 +308,26 @@ export class Engine {
     this.commits.push(committed);
   }
 
+  /** Throws a DiagnosticError when something on the host that a stage read is not what its key says. */
+  private async checkUnmoved(stage: Stage): Promise<void> {
+    await allOf(
+      Object.values(stage.inputs).map(async (input) => {
+        if (input.kind !== 'artifact') return this.hostInputs.checkUnmoved(input);
+        const { record } = await this.result(input.stage);
+        for (const reference of record.references) {
+          const file = this.hostFiles.get(reference);
+          if (file !== undefined) await this.hostInputs.checkUnmoved(file);
+        }
+        const artifact = record.artifacts[input.artifact];
+        if (
+          artifact?.stored === false &&
+          (await this.locateBytes(input.stage, input.artifact, await this.result(input.stage))) === undefined
+        )
+          throw movedFault(`${input.artifact} in the output folder`);
+      }),
+    );
+  }
+
   private async checkTools(stage: Stage): Promise<void> {
     for (const tool of stage.tools) {
       if (tool.optional === true || (await toolVersion(tool)) !== undefined) continue;
@@ -263,9 +338,27 @@ export class Engine {
     }
   }
 
-  private loadTree(path: string, name: string) {
-    return decodeTree(readFileSync(path), name, (sha256) => this.contents.open(sha256));
+  private loadTree(sha256: string, path: string, name: string): Tree {
+    let tree = this.trees.get(sha256);
+    if (tree === undefined) {
+      tree = decodeTree(readFileSync(path), name, (source) => this.contents.open(source));
+      this.trees.set(sha256, tree);
+    }
+    return tree;
   }
+}
+
+function vanished(stage: Stage) {
+  return hostError(
+    `what the stage ${stage.name} made vanished from the cache while the build ran`,
+    "Run it again, and don't clear the cache meanwhile.",
+  );
+}
+
+function isSameResult(a: StageRecord, b: StageRecord): boolean {
+  const digestsOf = ({ artifacts }: StageRecord) =>
+    canonicalJson(Object.fromEntries(Object.entries(artifacts).map(([name, { sha256 }]) => [name, sha256])));
+  return digestsOf(a) === digestsOf(b);
 }
 
 /** Waits for all, also when one fails: nothing goes on behind the back of who reports the failure. */
@@ -281,12 +374,6 @@ async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
 
 function idOf(stage: Stage, artifact: string): string {
   return `${stage.name} ${artifact}`;
-}
-
-/** The blobs that a record's artifacts need. */
-export function blobsOf(record: StageRecord): string[] {
-  const stored = Object.values(record.artifacts).filter((artifact) => artifact.stored);
-  return [...stored.map(({ sha256 }) => sha256), ...record.references];
 }
 
 /** Length of everything a stage made. */

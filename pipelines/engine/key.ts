@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs';
 import type { Pace } from '../../images/bytes/pace.js';
-import { hostError } from '../../images/diagnostic.js';
+import { type DiagnosticError, hostError } from '../../images/diagnostic.js';
 import { canonicalJson, type JsonValue } from '../cache/canonical-json.js';
 import type { KeyFields } from '../cache/record.js';
 import { fileState, type StatCache } from '../cache/stat-cache.js';
@@ -11,10 +12,15 @@ import { toolVersion } from './tool-version.js';
 /** How trees come from directories and go into the cache is a part of what every stage makes. */
 const treeModules = ['./directory-input.js', '../../images/tree/tree-file.js', '../../images/tree/pack.js'];
 
+/** What a stage reads that no stage made. */
+export type HostInput = Exclude<StageInput, { kind: 'artifact' }>;
+
 /** An input as the key sees it. */
 export interface ResolvedInput {
   readonly sha256: string;
   readonly size: number;
+  /** For files whose mode counts. */
+  readonly isExecutable?: boolean;
   /** For directories. */
   readonly directory?: DirectoryInput;
 }
@@ -30,7 +36,7 @@ export class HostInputs {
     private readonly pace: Pace,
   ) {}
 
-  resolve(input: Exclude<StageInput, { kind: 'artifact' }>): Promise<ResolvedInput> {
+  resolve(input: HostInput): Promise<ResolvedInput> {
     const id = idOf(input);
     let resolved = this.resolved.get(id);
     if (resolved === undefined) {
@@ -40,13 +46,13 @@ export class HostInputs {
     return resolved;
   }
 
-  private async read(
-    input: Exclude<StageInput, { kind: 'artifact' }>,
-    id: string,
-  ): Promise<ResolvedInput> {
+  private async read(input: HostInput, id: string): Promise<ResolvedInput> {
     if (input.kind === 'file') {
       this.states.set(id, fileState(input.path));
-      return this.statCache.digest(input.path, this.pace);
+      const digest = await this.statCache.digest(input.path, this.pace);
+      if (input.mode !== true) return digest;
+      const isExecutable = (statSync(input.path).mode & 0o100) !== 0;
+      return { ...digest, isExecutable };
     }
     const directory = await readDirectoryInput(input.path, input.what, this.statCache, this.pace);
     this.states.set(id, directory.state);
@@ -54,24 +60,27 @@ export class HostInputs {
   }
 
   /** Throws a DiagnosticError when an input is not what it was when its digest was taken. */
-  async checkUnmoved(input: StageInput): Promise<void> {
-    if (input.kind === 'artifact') return;
+  async checkUnmoved(input: HostInput): Promise<void> {
     const before = this.states.get(idOf(input));
     const now =
       input.kind === 'file'
         ? fileState(input.path)
         : (await readDirectoryInput(input.path, input.what, this.statCache, this.pace)).state;
-    if (before === now) return;
-    throw hostError(
-      'it changed while the build read it, so what was made of it is thrown away',
-      'Run it again when nothing writes there.',
-      { file: input.path },
-    );
+    if (before !== now) throw movedFault(input.path);
   }
 }
 
-function idOf(input: Exclude<StageInput, { kind: 'artifact' }>): string {
-  return input.kind === 'file' ? `file ${input.path}` : `directory ${input.what} ${input.path}`;
+export function movedFault(file: string): DiagnosticError {
+  return hostError(
+    'it changed while the build read it, so what was made of it is thrown away',
+    'Run it again when nothing writes there.',
+    { file },
+  );
+}
+
+function idOf(input: HostInput): string {
+  const { kind, path } = input;
+  return `${kind} ${kind === 'file' ? (input.mode === true ? 'mode' : '') : input.what} ${path}`;
 }
 
 /**
@@ -88,19 +97,33 @@ export async function keyFieldsOf(
     trees: canonicalJson(treeModules.map((path) => codeDigest(new URL(path, import.meta.url).href))),
   };
   for (const [path, value] of leavesOf(stage.parameters, '')) fields[`parameter ${path}`] = value;
-  for (const [name, { sha256 }] of inputs) fields[`input ${name}`] = sha256;
+  for (const [name, resolved] of inputs) fields[`input ${name}`] = inputField(resolved, stage.inputs[name]);
   for (const tool of stage.tools) fields[`tool ${tool.program}`] = (await toolVersion(tool)) ?? 'missing';
   return fields;
 }
 
-/** The values in a parameter, by path: so a changed one can be named. */
+function inputField({ sha256, isExecutable }: ResolvedInput, input: StageInput | undefined): string {
+  const words = [sha256];
+  if (isExecutable === true) words.push('executable');
+  if (input?.kind === 'file' && input.inPlace === true) words.push('in place');
+  return words.join(' ');
+}
+
+/**
+ * The values in a parameter, by path, such as `pools[0].name`: so a changed one can be named. No two parameters give
+ * the same: names that could be taken for something else are quoted.
+ */
 function* leavesOf(value: JsonValue | undefined, path: string): Generator<readonly [string, string]> {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null) {
     yield [path, canonicalJson(value)];
     return;
   }
-  const entries = Object.entries(value);
-  if (entries.length === 0) yield [path, Array.isArray(value) ? '[]' : '{}'];
-  for (const [name, inner] of entries) yield* leavesOf(inner, path === '' ? name : `${path}.${name}`);
+  const isList = Array.isArray(value);
+  const entries = Object.entries(value as Readonly<Record<string, JsonValue | undefined>>);
+  if (entries.length === 0) yield [path, isList ? '[]' : '{}'];
+  for (const [name, inner] of entries) {
+    const plain = /^[\w-]+$/.test(name) ? (path === '' ? name : `.${name}`) : `[${JSON.stringify(name)}]`;
+    yield* leavesOf(inner, `${path}${isList ? `[${name}]` : plain}`);
+  }
 }

@@ -1,17 +1,17 @@
-import { renameSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packContents } from '../../images/tree/pack.js';
+import { readableHostError } from '../../images/bytes/host-error.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
-import { encodeTree, sourcesOfTreeFile } from '../../images/tree/tree-file.js';
 import { sha256 } from '../cache/canonical-json.js';
-import type { Artifact, KeyFields, StageRecord } from '../cache/record.js';
+import type { KeyFields, StageRecord } from '../cache/record.js';
 import { removeAll } from '../cache/scratch.js';
-import { digestOfFile } from '../cache/stat-cache.js';
 import type { Contents } from './contents.js';
 import type { EngineOptions } from './engine.js';
 import type { RunReason } from './events.js';
 import type { ResolvedInput } from './key.js';
-import type { NewArtifact, Stage, StageContext, StageResult } from './stage.js';
+import type { Stage, StageContext } from './stage.js';
+import { type MadeFile, takeArtifacts } from './stage-artifacts.js';
 
 /** One run of a stage, and what it needs of the engine. */
 export interface StageRun {
@@ -24,53 +24,121 @@ export interface StageRun {
   readonly contents: Contents;
   /** Path of an artifact that is here. */
   bytes(stage: Stage, artifact: string): Promise<string>;
-  loadTree(path: string, name: string): Tree;
-  /** Throws a DiagnosticError when an input on the host moved. */
-  checkUnmoved(): Promise<unknown>;
+  loadTree(sha256: string, path: string, name: string): Tree;
+  /** Whether a digest is that of a file of the user's. */
+  isHostFile(sha256: string): boolean;
+  /** Throws a DiagnosticError when something that the stage read is not what it was. */
+  checkUnmoved(): Promise<void>;
 }
 
 export interface StageOutcome {
   readonly record: StageRecord;
   /** Settled once the cache has everything on disk. */
   readonly stored: Promise<unknown>;
-  /** Paths of artifacts that the cache does not keep. */
-  readonly made: ReadonlyMap<string, string>;
+  /** Artifacts that the cache does not keep. */
+  readonly made: ReadonlyMap<string, MadeFile>;
+}
+
+/** The folders of one run. */
+export interface StageFolders {
+  /** For its own use, on the cache's filesystem. */
+  readonly work: string;
+  /** For the files of its artifacts. */
+  readonly artifacts: string;
 }
 
 /** Runs a stage and hands what it made to the cache. Nothing of a run that fails stays, unless asked for. */
 export async function runStage(run: StageRun): Promise<StageOutcome> {
   const { stage, key, reason, options } = run;
-  const { listener, cache } = options;
+  const { listener, cache, staging, pace } = options;
+  pace.check();
   listener({ type: 'stage-start', stage: stage.name, key, reason });
-  const start = performance.now();
   const work = cache.scratch.makeFolder(stage.name);
+  const folders = { work, artifacts: stage.keeping === 'digest' ? join(staging, stage.name) : work };
   try {
-    const result = await stage.run(contextOf(run, work));
-    await run.checkUnmoved();
-    const collected = await collect(run, result, work);
-    const milliseconds = Math.round(performance.now() - start);
-    const record: StageRecord = {
-      stage: stage.name,
-      recipe: options.recipe,
-      fields: run.fields,
-      artifacts: collected.artifacts,
-      facts: result.facts ?? null,
-      references: collected.references,
-      milliseconds,
-    };
-    const bytes = Object.values(collected.artifacts).reduce((sum, { size }) => sum + size, 0);
-    listener({ type: 'stage-done', stage: stage.name, key, milliseconds, bytes });
-    return { record, stored: collected.stored, made: collected.made };
+    return await runIn(run, folders);
+  } catch (error) {
+    if (stage.keeping === 'digest') removeAll(folders.artifacts);
+    throw options.keepWork ? error : withLogsKept(error, run, work);
   } finally {
-    if (options.keepWork) {
-      listener({ type: 'warning', stage: stage.name, message: `its work folder is kept: ${work}` });
-    } else {
-      removeAll(work);
-    }
+    leave(run, work);
   }
 }
 
-function contextOf(run: StageRun, work: string): StageContext {
+async function runIn(run: StageRun, folders: StageFolders): Promise<StageOutcome> {
+  const { stage, key, options } = run;
+  const start = performance.now();
+  if (stage.keeping === 'digest') makeEmpty(folders.artifacts);
+  const result = await stage.run(contextOf(run, folders));
+  const taken = await takeArtifacts(run, result, folders);
+  try {
+    // What the trees refer to was read only just now.
+    await run.checkUnmoved();
+  } catch (error) {
+    await Promise.allSettled([taken.stored]);
+    throw error;
+  }
+  const milliseconds = Math.round(performance.now() - start);
+  const record: StageRecord = {
+    stage: stage.name,
+    recipe: options.recipe,
+    fields: run.fields,
+    artifacts: taken.artifacts,
+    facts: result.facts ?? null,
+    references: taken.references,
+    milliseconds,
+  };
+  const bytes = Object.values(taken.artifacts).reduce((sum, { size }) => sum + size, 0);
+  options.listener({ type: 'stage-done', stage: stage.name, key, milliseconds, bytes });
+  return { record, stored: taken.stored, made: taken.made };
+}
+
+/** What programs printed outlives the work folder, and the messages that speak of it name the new place. */
+function withLogsKept(error: unknown, { stage, options }: StageRun, work: string): unknown {
+  if (!(error instanceof DiagnosticError)) return error;
+  let { diagnostics } = error;
+  for (const name of readdirSync(work).filter((file) => file.endsWith('.log'))) {
+    const kept = options.cache.keepLog(join(work, name), `${options.recipe}.${stage.name}.${name}`);
+    const moved = (text: string): string => text.replaceAll(join(work, name), kept);
+    diagnostics = diagnostics.map((diagnostic) => ({
+      ...diagnostic,
+      message: moved(diagnostic.message),
+      ...(diagnostic.hint === undefined ? {} : { hint: moved(diagnostic.hint) }),
+    }));
+  }
+  return new DiagnosticError(diagnostics, { cause: error });
+}
+
+/** A folder in which a run before may have left something. */
+function makeEmpty(path: string): void {
+  removeAll(path);
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw readableHostError(cause, path);
+  }
+}
+
+/** Removes the work folder. What can't be removed is no reason to fail: the next build sweeps it. */
+function leave({ stage, options }: StageRun, work: string): void {
+  const { keepWork, listener } = options;
+  if (keepWork) {
+    listener({ type: 'warning', stage: stage.name, message: `its work folder is kept: ${work}` });
+    return;
+  }
+  try {
+    removeAll(work);
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    listener({
+      type: 'warning',
+      stage: stage.name,
+      message: `its work folder stays behind: ${error.message}`,
+    });
+  }
+}
+
+function contextOf(run: StageRun, { work, artifacts }: StageFolders): StageContext {
   const { stage, options, inputs } = run;
   const { listener, cache, pace, signal, jobs } = options;
   const inputOf = (name: string) => {
@@ -92,20 +160,23 @@ function contextOf(run: StageRun, work: string): StageContext {
     signal,
     jobs,
     work,
-    downloads: join(cache.folder, 'downloads'),
+    partialDownload: (id) => join(cache.folder, 'downloads', sha256(id)),
     inputPath,
     inputSource: async (name) => {
       const path = await inputPath(name);
-      return run.contents.open(digestOf(name).sha256, path);
+      const input = inputOf(name);
+      const lasts = input.kind !== 'artifact' || input.stage.keeping === 'stored';
+      return run.contents.open(digestOf(name).sha256, path, lasts);
     },
     inputTree: async (name) => {
-      const { directory } = digestOf(name);
+      const { directory, sha256 } = digestOf(name);
       if (directory !== undefined) return directory.tree;
-      return run.loadTree(await inputPath(name), `the tree of ${name}`);
+      return run.loadTree(sha256, await inputPath(name), `the tree of ${name}`);
     },
+    inputSha256: (name) => digestOf(name).sha256,
+    inputIsExecutable: (name) => digestOf(name).isExecutable === true,
     inputSize: (name) => digestOf(name).size,
-    outputPath: (artifact) =>
-      stage.keeping === 'digest' ? join(options.staging, artifact) : join(work, `${artifact}.artifact`),
+    outputPath: (artifact) => join(artifacts, stage.keeping === 'digest' ? artifact : `${artifact}.artifact`),
     progress: (done, total, note) =>
       listener({
         type: 'stage-progress',
@@ -118,92 +189,4 @@ function contextOf(run: StageRun, work: string): StageContext {
     warning: (message, hint) =>
       listener({ type: 'warning', stage: stage.name, message, ...(hint === undefined ? {} : { hint }) }),
   };
-}
-
-interface Collected {
-  readonly artifacts: Record<string, Artifact>;
-  readonly references: string[];
-  readonly stored: Promise<unknown>;
-  readonly made: Map<string, string>;
-}
-
-/** Takes over what a stage made: it leaves the work folder, which then goes. */
-async function collect(run: StageRun, result: StageResult, work: string): Promise<Collected> {
-  const { stage, options } = run;
-  const artifacts: Record<string, Artifact> = {};
-  const references = new Set<string>();
-  const stored: Promise<void>[] = [];
-  const made = new Map<string, string>();
-  for (const name of stage.artifacts) {
-    const artifact = result.artifacts[name];
-    if (artifact === undefined) throw new RangeError(`${stage.name} did not make ${name}`);
-    if (stage.keeping === 'digest') {
-      if (artifact.kind !== 'file') throw new RangeError(`${stage.name}: ${name} is no file`);
-      const digest = artifact.sha256 ?? (await digestOfFile(artifact.path, options.pace)).sha256;
-      artifacts[name] = { sha256: digest, size: statSync(artifact.path).size, stored: false };
-      made.set(name, artifact.path);
-    } else {
-      artifacts[name] = await store(run, artifact, work, references, stored);
-    }
-  }
-  return { artifacts, references: [...references].sort(), stored: allStored(stored), made };
-}
-
-async function allStored(stored: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(stored)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
-async function store(
-  run: StageRun,
-  artifact: NewArtifact,
-  work: string,
-  references: Set<string>,
-  stored: Promise<void>[],
-): Promise<Artifact> {
-  const { cache, pace } = run.options;
-  switch (artifact.kind) {
-    case 'file': {
-      const digest = artifact.sha256 ?? (await digestOfFile(artifact.path, pace)).sha256;
-      const path = cache.scratch.path('blob');
-      renameSync(artifact.path, path);
-      const { size } = statSync(path);
-      stored.push(quiet(cache.addFile(path, digest)));
-      return { sha256: digest, size, stored: true };
-    }
-    case 'bytes': {
-      const digest = sha256(artifact.bytes);
-      stored.push(quiet(cache.addBytes(artifact.bytes, digest)));
-      return { sha256: digest, size: artifact.bytes.length, stored: true };
-    }
-    case 'tree': {
-      const bytes = await encoded(run, artifact.tree, work, stored);
-      const digest = sha256(bytes);
-      for (const reference of sourcesOfTreeFile(bytes)) references.add(reference);
-      stored.push(quiet(cache.addBytes(bytes, digest)));
-      return { sha256: digest, size: bytes.length, stored: true };
-    }
-  }
-}
-
-/** A failure is reported where the promise is waited for; until then it must not end the process. */
-function quiet(promise: Promise<void>): Promise<void> {
-  promise.catch(() => {});
-  return promise;
-}
-
-/** A tree as bytes; what it refers to and does not lie in the cache yet goes there with it. */
-async function encoded(run: StageRun, tree: Tree, work: string, stored: Promise<void>[]): Promise<Buffer> {
-  const { contents, options } = run;
-  const { cache, pace } = options;
-  const path = join(work, 'contents.pack');
-  const pack = await packContents(tree, path, (source) => contents.knows(source), pace);
-  const source = contents.open(pack.sha256, path);
-  const bytes = encodeTree(pack.tree(source), (of) => contents.identify(of));
-  if (sourcesOfTreeFile(bytes).includes(pack.sha256)) {
-    const arriving = cache.scratch.path('blob');
-    renameSync(path, arriving);
-    stored.push(quiet(cache.addFile(arriving, pack.sha256)));
-  }
-  return bytes;
 }

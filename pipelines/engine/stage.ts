@@ -7,8 +7,11 @@ import type { JsonValue } from '../cache/canonical-json.js';
 export type StageInput =
   /** What another stage made. */
   | { readonly kind: 'artifact'; readonly stage: Stage; readonly artifact: string }
-  /** A file of the user's: its bytes count, nothing else. */
-  | { readonly kind: 'file'; readonly path: string }
+  /**
+   * A file of the user's: its bytes count, and with `mode` whether it is executable; nothing else. `inPlace`: what the
+   * stage makes refers to it where it lies, instead of to the cache.
+   */
+  | { readonly kind: 'file'; readonly path: string; readonly mode?: true; readonly inPlace?: true }
   /**
    * A directory of the user's. `contents`: names, bytes, link targets and whether a file is executable count. `all`:
    * owners, modes and times too.
@@ -73,14 +76,17 @@ export interface StageContext {
   readonly jobs: number;
   /** A folder for this run alone, on the cache's filesystem. */
   readonly work: string;
-  /** Where unfinished downloads of one digest or URL wait to be continued: survives the run. */
-  readonly downloads: string;
+  /** Where an unfinished download waits to be continued, by its digest or URL: it survives the run. */
+  partialDownload(id: string): string;
   /** Path of an input's bytes, compared with their digest before. Open it before anything else is waited for. */
   inputPath(name: string): Promise<string>;
   /** The same, open: trees may refer to it. Stays open until the build ends. */
   inputSource(name: string): Promise<ByteSource>;
   /** An input that is a tree. */
   inputTree(name: string): Promise<Tree>;
+  inputSha256(name: string): string;
+  /** Whether a file of the user's is executable: asked for by its input's `mode`. */
+  inputIsExecutable(name: string): boolean;
   /** Length of an input in bytes. */
   inputSize(name: string): number;
   /** Where to make the file of an artifact: on the filesystem it will stay on. */

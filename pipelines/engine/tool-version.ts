@@ -18,10 +18,13 @@ export function toolVersion(tool: StageTool): Promise<string | undefined> {
 
 async function ask({ program, versionArguments }: StageTool): Promise<string | undefined> {
   try {
-    const { stdout, stderr } = await execute(program, [...versionArguments], {
+    const running = execute(program, [...versionArguments], {
       timeout: 10_000,
       env: { PATH: process.env.PATH, LC_ALL: 'C' },
     });
+    // One that does not know the arguments may read from there.
+    running.child.stdin?.end();
+    const { stdout, stderr } = await running;
     return firstLine(stdout) ?? firstLine(stderr) ?? 'present';
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
@@ -32,5 +35,9 @@ async function ask({ program, versionArguments }: StageTool): Promise<string | u
 }
 
 function firstLine(text: string): string | undefined {
-  return text.split('\n').find((line) => line.trim() !== '')?.trim().slice(0, 200);
+  return text
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim()
+    .slice(0, 200);
 }

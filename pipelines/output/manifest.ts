@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { canonicalJson, type JsonValue } from '../cache/canonical-json.js';
 
@@ -39,20 +39,30 @@ export function printManifest(manifest: Manifest): string {
 
 /** The manifest of an output folder; undefined when it has none that can be read. */
 export function readManifest(folder: string): Manifest | undefined {
+  const path = join(folder, MANIFEST_NAME);
   try {
-    const text = readFileSync(join(folder, MANIFEST_NAME), 'utf8');
-    if (text.length > MANIFEST_BYTES_MAX) return undefined;
-    const manifest = JSON.parse(text) as Manifest;
-    const isOurs =
-      manifest.format === 1 &&
-      Array.isArray(manifest.outputs) &&
-      manifest.outputs.every(
-        ({ name, sha256 }) => typeof name === 'string' && !name.includes('/') && typeof sha256 === 'string',
-      );
-    return isOurs ? manifest : undefined;
+    const status = statSync(path);
+    if (!status.isFile() || status.size > MANIFEST_BYTES_MAX) return undefined;
+    const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+    return manifest.format === 1 && Array.isArray(manifest.outputs) && manifest.outputs.every(isOutputFile)
+      ? manifest
+      : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A manifest may have been edited: its names become paths. */
+function isOutputFile(output: unknown): output is OutputFile {
+  if (typeof output !== 'object' || output === null) return false;
+  const { name, size, sha256, allocated } = output as Partial<Record<keyof OutputFile, unknown>>;
+  return (
+    typeof name === 'string' &&
+    !/^\.{0,2}$|[/\0]/.test(name) &&
+    typeof sha256 === 'string' &&
+    Number.isSafeInteger(size) &&
+    Number.isSafeInteger(allocated)
+  );
 }
 
 /** The lines that `sha256sum -c` takes. */

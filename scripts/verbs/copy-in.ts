@@ -4,10 +4,10 @@ import { isOpenGfs } from '../../images/gfs/superblock.js';
 import { type PopulateResult, populate } from '../../images/gfs/writer.js';
 import { escapedName } from '../../images/tree/listing.js';
 import { openTree, sameFile } from '../../pipelines/open-image.js';
+import { openWritable, type WritableImage } from '../../pipelines/writable-image.js';
 import { commandPace, formatBytes, writeOut } from '../command-line/output.js';
 import { byteProgress } from '../command-line/progress.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
-import { openWritable, type WritableImage } from './device-options.js';
 
 /** `ssi-image copy-in`: fills an empty filesystem from a directory, a tar or another image. */
 export async function copyIn(

@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { hostError, usageError } from '../../images/diagnostic.js';
 import { parseLockTable, printLockTable } from '../../images/lock-table/config.js';
 import { writeEnvelope } from '../../images/lock-table/envelope.js';
+import { openWritable } from '../../pipelines/writable-image.js';
 import { writeOut } from '../command-line/output.js';
 import { ExitCode } from '../command-line/run.js';
-import { openWritable, parseDeviceMap } from './device-options.js';
+import { parseDeviceMap } from './device-options.js';
 import { readText } from './ptool.js';
 
 /**

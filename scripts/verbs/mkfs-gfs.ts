@@ -7,11 +7,11 @@ import { GfsImage } from '../../images/gfs/image.js';
 import { MKFS_DEFAULTS, type MkfsOptions, type MkfsResult, makeFilesystem } from '../../images/gfs/mkfs.js';
 import { isOpenGfs } from '../../images/gfs/superblock.js';
 import { detectKind } from '../../pipelines/open-image.js';
+import { openWritable, type WritableImage } from '../../pipelines/writable-image.js';
 import { formatFacts, writeOut } from '../command-line/output.js';
 import { ExitCode } from '../command-line/run.js';
 import { parseInteger, parseSize, sourceDateEpoch } from '../command-line/values.js';
 import { fill } from './copy-in.js';
-import { openWritable, type WritableImage } from './device-options.js';
 
 /** The options as the command line has them; letters as in the historical tool. */
 export interface MkfsGfsOptions {

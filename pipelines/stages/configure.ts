@@ -1,0 +1,112 @@
+import { EMPTY_CONTENT } from '../../images/tree/content.js';
+import type { FileNode, TreeNode } from '../../images/tree/node.js';
+import { overlay } from '../../images/tree/overlay.js';
+import type { Tree } from '../../images/tree/tree.js';
+import type { JsonValue } from '../cache/canonical-json.js';
+import { configureRoot } from '../configure/configure-root.js';
+import { installModules, subtreeOf } from '../configure/modules.js';
+import type { ReportLine } from '../configure/report.js';
+import type { Stage, StageContext, StageInput } from '../engine/stage.js';
+import type { Recipe } from '../recipe/recipe.js';
+
+export interface ConfigureInputs {
+  readonly base: StageInput;
+  /** What the cluster tools' make rule changed. */
+  readonly clusterTools?: StageInput;
+  readonly modules?: StageInput;
+  /** Whether the modules come from this host as they were built there. */
+  readonly modulesFromHost: boolean;
+  /** What the recipe's files come from, by their location. */
+  readonly files: ReadonlyMap<string, StageInput>;
+}
+
+/**
+ * HOWTO 5.4 to 5.6 come together: the cluster tools are laid over the base, the modules go in, and the root is
+ * configured. Nothing is copied: it is all edits of a tree.
+ */
+export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
+  const fileInputs = [...from.files].map(([location, input], index) => ({ location, input, name: `file ${index}` }));
+  return {
+    name: 'configure',
+    title: 'Configure the root',
+    module: import.meta.url,
+    parameters: {
+      epoch: recipe.epoch,
+      distribution: recipe.distribution,
+      configure: settingsOf(recipe),
+      modules: recipe.modules?.kind === 'base' ? { path: recipe.modules.path } : null,
+      modulesFromHost: from.modulesFromHost,
+    },
+    inputs: {
+      base: from.base,
+      ...(from.clusterTools === undefined ? {} : { 'cluster-tools': from.clusterTools }),
+      ...(from.modules === undefined ? {} : { modules: from.modules }),
+      ...Object.fromEntries(fileInputs.map(({ name, input }) => [name, input])),
+    },
+    tools: [],
+    artifacts: ['tree'],
+    keeping: 'stored',
+    run: async (context) => {
+      const base = await context.inputTree('base');
+      let tree = base;
+      if (from.clusterTools !== undefined) tree = overlay(tree, await context.inputTree('cluster-tools'));
+      const report: ReportLine[] = [];
+      const modules = await modulesFor(recipe, from, base, context);
+      if (modules !== undefined) {
+        const installed = installModules(tree, modules, { epoch: recipe.epoch, fromHost: from.modulesFromHost });
+        tree = installed.tree;
+        report.push(...installed.report);
+      }
+      const sources = new Map<string, TreeNode>();
+      for (const { location, input, name } of fileInputs) sources.set(location, await nodeOf(input, name, context));
+      const configured = configureRoot(tree, recipe.configure, {
+        epoch: recipe.epoch,
+        distribution: recipe.distribution,
+        sources,
+        faultAt: (path, message, hint) => recipe.faultAt(path, message, hint),
+      });
+      report.push(...configured.report);
+      return {
+        artifacts: { tree: { kind: 'tree', tree: configured.tree } },
+        facts: report as unknown as JsonValue,
+      };
+    },
+  };
+}
+
+async function modulesFor(
+  recipe: Recipe,
+  from: ConfigureInputs,
+  base: Tree,
+  context: StageContext,
+): Promise<Tree | undefined> {
+  if (recipe.modules?.kind === 'base') return subtreeOf(base, recipe.modules.path);
+  return from.modules === undefined ? undefined : context.inputTree('modules');
+}
+
+/** The settings as they decide the result: where a source lies does not, its bytes are an input. */
+function settingsOf({ configure }: Recipe): JsonValue {
+  const files = configure.files.map((file) => {
+    const { at: _at, ...rest } = file;
+    return 'source' in rest ? { ...rest, source: null } : rest;
+  });
+  return { ...configure, files } as unknown as JsonValue;
+}
+
+/** What the recipe names as a file's source, as a node of a tree. */
+async function nodeOf(input: StageInput, name: string, context: StageContext): Promise<TreeNode> {
+  if (input.kind === 'directory') return (await context.inputTree(name)).root;
+  const source = await context.inputSource(name);
+  const isExecutable = context.inputIsExecutable(name);
+  const node: Omit<FileNode, 'content'> = {
+    type: 'file',
+    mode: isExecutable ? 0o755 : 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: { seconds: 0, nanoseconds: 0 },
+    size: source.size,
+  };
+  if (source.size === 0) return { ...node, content: EMPTY_CONTENT };
+  const extent = { offset: 0, position: 0, length: source.size };
+  return { ...node, content: { kind: 'extents', source, extents: () => [extent] } };
+}

@@ -1,0 +1,111 @@
+import { byteStringFromText } from '../../images/bytes/byte-string.js';
+import { SparseFile } from '../../images/bytes/sparse-file.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
+import { planLayout } from '../../images/gfs/layout.js';
+import { MKFS_DEFAULTS, type MkfsOptions, makeFilesystem } from '../../images/gfs/mkfs.js';
+import { populate } from '../../images/gfs/writer.js';
+import { LABEL_AREA_BYTES, labelsFor, writePoolLabel } from '../../images/pool/label.js';
+import { escapedName } from '../../images/tree/listing.js';
+import type { Stage, StageInput } from '../engine/stage.js';
+import type { Recipe } from '../recipe/recipe.js';
+import { openWritable } from '../writable-image.js';
+import { poolConfigOf, rootPool } from './pools.js';
+
+const MIB = 1024 * 1024;
+
+/** The options of HOWTO 5.2's `mkfs_gfs -p memexp -t /dev/pool/pool0cidev -j 15 -J 32 -i`. */
+function mkfsOptions({ filesystem, epoch }: Recipe): MkfsOptions {
+  return {
+    ...MKFS_DEFAULTS,
+    lockProtocol: byteStringFromText(filesystem.lockProtocol),
+    lockTable: byteStringFromText(filesystem.lockTable),
+    journals: filesystem.journals,
+    journalMiB: filesystem.journalSize / MIB,
+    blockSize: filesystem.blockSize,
+    time: epoch,
+  };
+}
+
+/** Throws a DiagnosticError that points at the recipe when its filesystem can't be made, whatever goes into it. */
+export function checkFilesystem(recipe: Recipe): void {
+  const pool = rootPool(recipe);
+  const index = recipe.pools.indexOf(pool);
+  try {
+    planLayout({ ...mkfsOptions(recipe), deviceBytes: pool.size - LABEL_AREA_BYTES });
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    const [{ message, hint } = { message: 'it can not be laid out', hint: undefined }] = error.diagnostics;
+    throw recipe.faultAt(['pools', index, 'size'], message, hint);
+  }
+}
+
+/**
+ * HOWTO 5.2, from `dd` to `cp -a`: makes the image, its pool label and its filesystem, and copies the root in. Each
+ * file is copied once, from where it lies to where it belongs. Making it again costs what getting it out of a cache
+ * would: so only its digest is kept.
+ */
+export function rootImageStage(recipe: Recipe, tree: StageInput): Stage {
+  const pool = rootPool(recipe);
+  const { name, size, type, device } = pool;
+  const { lockProtocol, lockTable, journals, journalSize, blockSize } = recipe.filesystem;
+  return {
+    name: 'root-image',
+    title: `Make ${pool.image} and fill it`,
+    module: import.meta.url,
+    parameters: {
+      epoch: recipe.epoch,
+      pool: { name, size, type, device },
+      filesystem: { lockProtocol, lockTable, journals, journalSize, blockSize },
+    },
+    inputs: { tree },
+    tools: [],
+    artifacts: [pool.image],
+    keeping: 'digest',
+    run: async (context) => {
+      const root = await context.inputTree('tree');
+      const path = context.outputPath(pool.image);
+      const file = SparseFile.create(path, pool.size, { name: pool.image });
+      for (const label of labelsFor(poolConfigOf(pool), [pool.size])) file.write(writePoolLabel(label), 0);
+      file.close();
+      const image = openWritable(path, [], pool.image);
+      try {
+        makeFilesystem(image.sink, mkfsOptions(recipe));
+        image.sink.flush();
+        const filled = await populate(image, root, {
+          pace: context.pace,
+          onProgress: (bytes) => context.progress(bytes),
+        });
+        image.close();
+        const [first] = filled.notKept;
+        if (first !== undefined) {
+          context.warning(
+            `${filled.notKept.length} extended attributes are left out: OpenGFS images here do not carry any`,
+            `The first: ${escapedName(first.path)}: ${first.what}`,
+          );
+        }
+        return {
+          artifacts: { [pool.image]: { kind: 'file', path } },
+          facts: {
+            inodes: filled.inodes,
+            dataBytes: filled.dataBytes,
+            blocks: filled.blocks,
+            notKept: filled.notKept.length,
+          },
+        };
+      } catch (error) {
+        throw atPool(error, recipe);
+      } finally {
+        image.abandon();
+      }
+    },
+  };
+}
+
+/** What does not fit is the recipe's to change. */
+function atPool(error: unknown, recipe: Recipe): unknown {
+  if (!(error instanceof DiagnosticError)) return error;
+  const [first] = error.diagnostics;
+  if (first === undefined || !first.message.startsWith('the content needs')) return error;
+  const index = recipe.pools.indexOf(rootPool(recipe));
+  return recipe.faultAt(['pools', index, 'size'], first.message, first.hint);
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { FileSource } from '../images/bytes/byte-source.js';
+import { SparseStream } from '../images/bytes/sparse-stream.js';
+import { imageError } from '../images/diagnostic.js';
+import { type Compression, compressionOf } from './compression.js';
+import { type Decoder, decodeFile } from './decode-file.js';
+
+export interface UnpackOptions {
+  /** Threads; by default as many as the host has processors. */
+  readonly jobs?: number;
+  readonly signal?: AbortSignal;
+  /** For bzip2: with `own` lbzip2 is not used though it is there, with `lbzip2` it must be there. */
+  readonly decoder?: 'lbzip2' | 'own';
+  /** Called now and then: compressed bytes read, of how many, and bytes written. */
+  onProgress?(bytesIn: number, totalIn: number, bytesOut: number): void;
+}
+
+export interface Unpacked {
+  /** Decoded bytes. */
+  readonly size: number;
+  /** Digest of the decoded bytes, in hexadecimal. */
+  readonly sha256: string;
+  readonly compression: Compression;
+  readonly decoder: Decoder;
+}
+
+/**
+ * Decodes a .bz2, .gz, .xz or .zst file into a new file, in which pieces of zeros are holes, and digests it on the
+ * way. Throws a DiagnosticError when the file is not compressed, damaged or cut, when the program it needs is
+ * missing, when the destination exists or can't be written, or on an abort. Then the destination is gone again.
+ */
+export async function unpack(
+  path: string,
+  destination: string,
+  options: UnpackOptions = {},
+): Promise<Unpacked> {
+  const { compression, totalIn } = identify(path);
+  const output = new UnpackedFile(destination);
+  const { jobs, signal, decoder, onProgress } = options;
+  try {
+    const used = await decodeFile(path, compression, output, {
+      ...(jobs === undefined ? {} : { jobs }),
+      ...(signal === undefined ? {} : { signal }),
+      ...(decoder === undefined ? {} : { decoder }),
+      ...(onProgress === undefined
+        ? {}
+        : { onProgress: (bytesIn: number) => onProgress(bytesIn, totalIn, output.size) }),
+    });
+    const sha256 = output.finish();
+    onProgress?.(totalIn, totalIn, output.size);
+    return { size: output.size, sha256, compression, decoder: used };
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}
+
+function identify(path: string): { compression: Compression; totalIn: number } {
+  const source = new FileSource(path);
+  try {
+    const compression = compressionOf(source);
+    if (compression !== undefined) return { compression, totalIn: source.size };
+    throw imageError(
+      { file: path },
+      'not compressed in a way that is known here',
+      'Known are bzip2, gzip, xz and zstd.',
+    );
+  } finally {
+    source.close();
+  }
+}
+
+/** The destination, as it grows. */
+class UnpackedFile {
+  private file: SparseStream | undefined;
+  private hash = createHash('sha256');
+  /** Bytes written. */
+  size = 0;
+
+  constructor(private readonly path: string) {}
+
+  begin(): void {
+    this.discard();
+    this.file = new SparseStream(this.path);
+    this.hash = createHash('sha256');
+    this.size = 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.file?.append(bytes);
+    this.hash.update(bytes);
+    this.size += bytes.length;
+  }
+
+  /** Closes the file and returns the digest of what is in it. */
+  finish(): string {
+    this.file?.close();
+    return this.hash.digest('hex');
+  }
+
+  /** Removes the file, if this has made it. */
+  discard(): void {
+    if (this.file === undefined) return;
+    this.file.abandon();
+    this.file = undefined;
+    rmSync(this.path, { force: true });
+  }
+}

@@ -1,0 +1,40 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { usageError } from '../../images/diagnostic.js';
+import { Cache, defaultCacheFolder } from '../../pipelines/cache/cache.js';
+import type { Pipeline } from '../../pipelines/pipeline.js';
+import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
+import { rootImagePipeline } from '../../pipelines/root-image.js';
+import { parseInteger, sourceDateEpochIfSet } from '../command-line/values.js';
+
+/** What every verb takes that works on a recipe's stages. */
+export interface RecipeOptions {
+  readonly set: readonly string[];
+  readonly out?: string;
+  readonly cacheDir?: string;
+  readonly offline?: boolean;
+}
+
+/** Loads a recipe and plans its stages. Throws a DiagnosticError with all that is wrong with it. */
+export function pipelineOf(recipe: string, options: RecipeOptions): Pipeline {
+  const epoch = sourceDateEpochIfSet();
+  const loaded = loadRecipe(recipe, { set: options.set, ...(epoch === undefined ? {} : { epoch }) });
+  return rootImagePipeline(loaded, { offline: options.offline ?? false });
+}
+
+/** The folder that a build's outputs appear in. */
+export function outputFolder(pipeline: Pipeline, options: RecipeOptions): string {
+  return options.out ?? join('out', pipeline.recipe);
+}
+
+export function openCache(options: Pick<RecipeOptions, 'cacheDir'>): Cache {
+  return Cache.open(options.cacheDir ?? defaultCacheFolder());
+}
+
+/** How many stages run at once: as many as there are processors, unless told. */
+export function jobsOf(text: string | undefined): number {
+  if (text === undefined) return availableParallelism();
+  const jobs = parseInteger(text, '--jobs');
+  if (jobs < 1) throw usageError('--jobs: at least 1 belongs here');
+  return jobs;
+}

@@ -1,0 +1,553 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { DiagnosticError } from '../../../images/diagnostic.js';
+import { type LoadOptions, loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
+import type { Recipe } from '../../../pipelines/recipe/recipe.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+const examples = fileURLToPath(new URL('./examples/', import.meta.url));
+const digest = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
+const folder = temporaryFolder();
+
+/** Writes files below the folder. */
+function write(files: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(join(folder, name, '..'), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+}
+
+const load = (name: string, options: LoadOptions = {}): Recipe =>
+  loadRecipe(name, { workingDirectory: folder, ...options });
+const withSet = (...set: string[]): Recipe => load('./recipe.yaml', { set });
+
+function errorOf(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return error.message;
+    throw error;
+  }
+  throw new Error('no error');
+}
+
+const simple = `recipe: 1
+name: simple
+distribution: redhat
+base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}
+cluster: {nodes: 2, network: 192.168.50.0/24, lockServer: "192.168.50.101:15697"}
+pools:
+  - {name: pool0cidev, image: root_cidev, size: 4MiB, device: /dev/loop1}
+  - {name: pool0, image: root_fs, size: 256MiB, device: /dev/loop2}
+filesystem: {type: opengfs, pool: pool0, lockTable: /dev/pool/pool0cidev}
+`;
+
+beforeEach(() => write({ 'recipe.yaml': simple }));
+
+describe('a loaded recipe', () => {
+  test('has every key as it is written, variables put in', () => {
+    const { faultAt, ...recipe } = loadRecipe(join(examples, 'complete.yaml'));
+    expect(recipe).toEqual({
+      name: 'complete',
+      summary: 'Every key for 5 nodes',
+      distribution: 'caldera',
+      epoch: 1030000000,
+      files: [join(examples, 'complete.yaml'), join(examples, 'defaults/cluster.yaml')],
+      base: {
+        kind: 'image',
+        source: {
+          location: 'http://mirror.example.org/root_fs.rh72.pristine.bz2',
+          mirrors: ['https://other.example.org/root_fs.bz2'],
+          sha256: digest,
+          at: ['base', 'image'],
+        },
+      },
+      cluster: {
+        nodes: 5,
+        addresses: ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5'],
+        lockServer: '10.1.200.1:15697',
+        callbackPort: 3002,
+        timeout: 60,
+        stomith: 'meatware',
+      },
+      pools: [
+        { name: 'locks', image: 'root_cidev', size: 4194304, type: 'gfs_data', device: '/dev/loop3' },
+        { name: 'root', image: 'root.img', size: 2 ** 30, type: 'gfs_data', device: '/dev/loop4' },
+      ],
+      filesystem: {
+        type: 'opengfs',
+        pool: 'root',
+        lockProtocol: 'nolock',
+        lockTable: '/dev/pool/locks',
+        journals: 8,
+        journalSize: 16 * 1024 ** 2,
+        blockSize: 8192,
+      },
+      lockTableImage: {
+        location: 'http://example.org/root_cidev',
+        mirrors: [],
+        sha256: digest,
+        at: ['lockTable', 'image'],
+      },
+      clusterTools: {
+        source: {
+          root: ':pserver:anonymous@cvs.example.org:/cvsroot/ci-linux',
+          module: 'cluster-tools',
+          date: '2002-05-29',
+          at: ['clusterTools', 'source', 'cvs'],
+        },
+        rule: 'install_ssi_redhat',
+        timeLimit: 90,
+        needs: ['/etc/inittab'],
+      },
+      modules: {
+        kind: 'image',
+        source: { location: join(examples, 'complete.yaml'), mirrors: [], at: ['modules', 'image'] },
+        path: '/lib/modules/2.4',
+      },
+      configure: {
+        ubd: { devices: 16, minorStep: 1 },
+        inittab: { source: '/etc/inittab.uml', dhcpd: false, getty: 'ttyS0' },
+        rcDirectory: '/etc/init',
+        removeServices: ['rc3.d/S25netfs', 'rc3.d/S50snmpd'],
+        remove: ['/var/cache'],
+        files: [
+          {
+            to: '/root/defaults',
+            uid: 0,
+            gid: 0,
+            at: ['configure', 'files', 0],
+            source: {
+              location: join(examples, 'defaults'),
+              mirrors: [],
+              at: ['configure', 'files', 0, 'from'],
+            },
+          },
+          {
+            to: '/etc/motd',
+            mode: 0o4750,
+            uid: 10,
+            gid: 20,
+            at: ['configure', 'files', 1],
+            content: '5 nodes; ${HOME} stays.\n',
+          },
+        ],
+        network: { patch: true },
+      },
+    });
+  });
+
+  test('has the defaults for what it leaves out', () => {
+    write({
+      'recipe.yaml': `${simple}clusterTools: {source: http://example.org/t.tar}\nmodules: {image: ./recipe.yaml}\nconfigure: {ubd: {}, inittab: {}}\n`,
+    });
+    const recipe = load('./recipe.yaml');
+    expect(recipe).toMatchObject({ summary: '', epoch: 0 });
+    expect(recipe.cluster).toMatchObject({ callbackPort: 3001, timeout: 30, stomith: 'NUN' });
+    expect(recipe.pools[0]?.type).toBe('gfs_data');
+    expect(recipe.filesystem).toMatchObject({
+      journals: 2,
+      journalSize: 32 * 1024 ** 2,
+      blockSize: 4096,
+      lockProtocol: 'memexp',
+    });
+    expect(recipe.clusterTools).toMatchObject({ rule: 'install_ssi_redhat', timeLimit: 1800, needs: [] });
+    expect(recipe.modules).toMatchObject({ kind: 'image', path: '/lib/modules' });
+    expect(recipe.configure).toEqual({
+      ubd: { devices: 8, minorStep: 16 },
+      inittab: { source: '/etc/inittab.ssi', dhcpd: false, getty: 'tty0' },
+      rcDirectory: '/etc/rc.d',
+      removeServices: [],
+      remove: [],
+      files: [],
+      network: { patch: false },
+    });
+    expect('lockTableImage' in recipe).toBe(false);
+  });
+
+  test.each([
+    ['redhat', '/etc/rc.d'],
+    ['caldera', '/etc/rc.d'],
+    ['debian', '/etc'],
+  ])('%s has its rc directories in %s', (distribution, directory) => {
+    const recipe = withSet(`distribution=${distribution}`, 'clusterTools.source=http://example.org/t.tar');
+    expect(recipe.configure.rcDirectory).toBe(directory);
+    expect(recipe.clusterTools?.rule).toBe(`install_ssi_${distribution}`);
+  });
+
+  test('has the epoch of the environment before its own', () => {
+    write({ 'recipe.yaml': `${simple}epoch: 5\n` });
+    expect(load('./recipe.yaml').epoch).toBe(5);
+    expect(load('./recipe.yaml', { epoch: 7 }).epoch).toBe(7);
+    expect(load('./recipe.yaml', { epoch: 0 }).epoch).toBe(0);
+  });
+
+  test('gives faults of its values a place', () => {
+    write({
+      'defaults/base.yaml': simple,
+      'recipe.yaml': 'recipe: 1\nextends: defaults/base.yaml\nsummary: here\n',
+    });
+    const recipe = load('./recipe.yaml');
+    expect(recipe.faultAt(recipe.base.source.at, 'it has another digest', 'Pin it.').message).toBe(
+      [
+        'defaults/base.yaml:4:15: error: it has another digest',
+        `  base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}`.slice(
+          0,
+          122,
+        ) + '…',
+        '                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^',
+        '  in defaults/base.yaml, extended by ./recipe.yaml',
+        '  Pin it.',
+      ].join('\n'),
+    );
+    expect(recipe.faultAt(['pools', 1, 'size'], 'too small').message).toContain(
+      'defaults/base.yaml:8:41: error',
+    );
+    // What a default gives is shown at what it would stand in; what nothing gives at the top of the recipe.
+    expect(recipe.faultAt(['filesystem', 'blockSize'], 'x').message).toContain(
+      'defaults/base.yaml:9:1: error: x',
+    );
+    expect(recipe.faultAt(['configure', 'inittab', 'getty'], 'x').message).toContain(
+      './recipe.yaml:1:1: error: x',
+    );
+    expect(recipe.faultAt(['summary', 'deeper', 3], 'x').message).toContain('./recipe.yaml:3:10: error: x');
+    expect(recipe.faultAt([], 'x').diagnostics[0]?.kind).toBe('recipe');
+  });
+});
+
+describe('extends', () => {
+  test('merges maps key by key, replaces lists, takes away with null', () => {
+    write({
+      'a.yaml': `${simple}configure: {remove: [/a, /b], inittab: {getty: tty1, source: /etc/x}, ubd: {devices: 4}}\n`,
+      'b.yaml':
+        'recipe: 1\nextends: a.yaml\nname: b\nconfigure: {remove: [/c], inittab: {getty: tty2}, ubd: null}\n',
+      'c.yaml': 'recipe: 1\nextends: ./b.yaml\nbase: {sha256: null}\nsummary: null\ncluster:\n  stomith:\n',
+    });
+    const recipe = load('c.yaml');
+    expect(recipe.name).toBe('b');
+    expect(recipe.configure.remove).toEqual(['/c']);
+    expect(recipe.configure.inittab).toEqual({ getty: 'tty2', source: '/etc/x', dhcpd: false });
+    expect(recipe.configure.ubd).toBeUndefined();
+    expect(recipe.base.source).toEqual({
+      location: 'http://example.org/root_fs.bz2',
+      mirrors: ['http://other.example.org/root_fs'],
+      at: ['base', 'image'],
+    });
+    expect(recipe.files).toEqual(['c.yaml', 'b.yaml', 'a.yaml'].map((name) => join(folder, name)));
+  });
+
+  test('leaves each path relative to the file that it stands in', () => {
+    write({
+      'below/defaults.yaml': `${simple}modules: {tar: ./modules.tar}\nvariables: {tools: ./tools.tar}\n`,
+      'below/modules.tar': '',
+      'below/tools.tar': '',
+      image: '',
+      'recipe.yaml':
+        'recipe: 1\nextends: below/defaults.yaml\nbase: {image: ./image, sha256: null}\nclusterTools: {source: "${tools}"}\n',
+    });
+    const recipe = load('recipe.yaml');
+    expect(recipe.base.source.location).toBe(join(folder, 'image'));
+    expect(recipe.modules).toMatchObject({ source: { location: join(folder, 'below/modules.tar') } });
+    expect(recipe.clusterTools?.source).toMatchObject({ location: join(folder, 'below/tools.tar') });
+  });
+
+  test('names files through links as they are called', () => {
+    write({ 'real/a.yaml': simple });
+    symlinkSync(join(folder, 'real'), join(folder, 'link'));
+    write({ 'recipe.yaml': 'recipe: 1\nextends: link/a.yaml\n' });
+    expect(load('./recipe.yaml').files[1]).toBe(join(folder, 'link/a.yaml'));
+  });
+
+  test('ends somewhere', () => {
+    const files: Record<string, string> = {};
+    for (let index = 0; index < 40; index++)
+      files[`chain${index}.yaml`] = `recipe: 1\nextends: chain${index + 1}.yaml\n`;
+    write(files);
+    expect(errorOf(() => load('chain0.yaml'))).toContain('more than 16 recipes that extend each other');
+  });
+});
+
+describe('variables', () => {
+  const variables = (...lines: string[]): Recipe => {
+    write({ 'recipe.yaml': `${simple}${lines.join('\n')}\n` });
+    return load('./recipe.yaml');
+  };
+
+  test('keep their type where they stand alone, and are text elsewhere', () => {
+    const recipe = variables(
+      'variables: {n: 9, on: true, half: 1.50, all: "${n}-${on}-${half}", deep: "<${all}>", big: 1_000}',
+      'summary: ${deep} $${n} $$${n} $5 ${big}',
+      'epoch: ${n}',
+      'configure: {network: {patch: "${on}"}}',
+    );
+    expect(recipe.summary).toBe('<9-true-1.50> ${n} $${n} $5 1_000');
+    expect(recipe.epoch).toBe(9);
+    expect(recipe.configure.network.patch).toBe(true);
+  });
+
+  test('can not fill the memory', () => {
+    const lines = ['variables:', '  v0: xxxxxxxxxxxxxxxx'];
+    for (let index = 1; index < 40; index++) lines.push(`  v${index}: "\${v${index - 1}}\${v${index - 1}}"`);
+    expect(errorOf(() => variables(...lines, 'summary: ${v39}'))).toContain('texts grow beyond 4 MiB');
+  });
+
+  test('refer to each other only so far', () => {
+    const lines = ['variables:', '  v0: x'];
+    for (let index = 1; index < 5000; index++) lines.push(`  v${index}: "\${v${index - 1}}"`);
+    expect(variables(...lines, 'summary: ${v90}').summary).toBe('x');
+    const backwards = [...lines.slice(2)].reverse();
+    expect(errorOf(() => variables('variables:', ...backwards, '  v0: x'))).toContain(
+      'more than 100 variables',
+    );
+  });
+});
+
+describe('--set', () => {
+  test('sets keys by their dotted paths', () => {
+    const recipe = withSet(
+      'cluster.nodes=1',
+      'pools.1.size=512MiB',
+      'summary=a b # c',
+      'configure.inittab.getty=ttyS1',
+    );
+    expect(recipe.cluster.nodes).toBe(1);
+    expect(recipe.pools[1]?.size).toBe(512 * 1024 ** 2);
+    expect(recipe.summary).toBe('a b # c');
+    expect(recipe.configure.inittab?.getty).toBe('ttyS1');
+    expect(withSet('summary="it\\x27s"').summary).toBe("it's");
+    expect(withSet("name='7'").name).toBe('7');
+    expect(withSet('cluster.nodes=1', 'cluster.nodes=2').cluster.nodes).toBe(2);
+  });
+
+  test('sets variables, with the type of their default', () => {
+    write({
+      'recipe.yaml': `${simple}variables: {n: 1, label: x, big: 1GiB, flag: false}\nsummary: "\${n} \${label} \${big} \${flag}"\n`,
+    });
+    expect(withSet('n=2', 'label=007', 'big=4096', 'flag=true').summary).toBe('2 007 4096 true');
+    expect(withSet('variables.n=3', 'label=').summary).toBe('3  1GiB false');
+    expect(errorOf(() => withSet('n=x', 'big=huge', 'flag=1', 'flag='))).toBe(
+      [
+        '--set: error: the variable n is a number, but this is "x"',
+        '  --set n=x',
+        '          ^',
+        '  ./recipe.yaml:10:16: its default is here',
+        '--set: error: the variable big is a size such as 4MiB, but this is "huge"',
+        '  --set big=huge',
+        '            ^^^^',
+        '  ./recipe.yaml:10:34: its default is here',
+        '--set: error: the variable flag is true or false, but this is "1"',
+        '  --set flag=1',
+        '             ^',
+        '  ./recipe.yaml:10:46: its default is here',
+        '--set: error: the variable flag needs a value',
+        '  --set flag=',
+        '             ^',
+      ].join('\n'),
+    );
+  });
+
+  test('replaces what the base is, and drops the digest of what is replaced', () => {
+    write({ 'here/root.tar': '', 'here/image': '' });
+    const other = 'ff'.repeat(32);
+    const base = (...set: string[]) => load('./recipe.yaml', { set }).base;
+    expect(base('base.tar=here/root.tar')).toEqual({
+      kind: 'tar',
+      source: { location: join(folder, 'here/root.tar'), mirrors: [], at: ['base', 'tar'] },
+    });
+    expect(base('base.directory=./here').kind).toBe('directory');
+    expect(base('base.image=here/image').source).not.toHaveProperty('sha256');
+    expect(base(`base.sha256=${other}`, 'base.image=here/image').source.sha256).toBe(other);
+    expect(base('base.image=here/image', `base.sha256=${other}`).source.sha256).toBe(other);
+    expect(base('base.image=http://example.org/root_fs.bz2').source.sha256).toBe(digest);
+    expect(base('base.sha256=').source).not.toHaveProperty('sha256');
+    expect(errorOf(() => base('base.image=here/image', 'base.tar=here/root.tar'))).toContain(
+      'base has both "image" and "tar"',
+    );
+  });
+
+  test('does the same for tools, modules, files and the lock table', () => {
+    write({
+      x: '',
+      'recipe.yaml': `${simple}clusterTools: {source: http://example.org/t.tar, sha256: ${digest}}
+modules: {image: http://example.org/old, path: /lib/modules/2.4, sha256: ${digest}}
+lockTable: {image: http://example.org/cidev, sha256: ${digest}}
+configure: {files: [{content: text, to: /x}]}
+`,
+    });
+    const recipe = withSet(
+      'clusterTools.source=x',
+      'modules.image=x',
+      'lockTable.image=x',
+      'configure.files.0.from=x',
+    );
+    const source = { location: join(folder, 'x'), mirrors: [] };
+    expect(recipe.clusterTools?.source).toEqual({ ...source, at: ['clusterTools', 'source'] });
+    expect(recipe.modules).toEqual({
+      kind: 'image',
+      source: { ...source, at: ['modules', 'image'] },
+      path: '/lib/modules/2.4',
+    });
+    expect(recipe.lockTableImage).toEqual({ ...source, at: ['lockTable', 'image'] });
+    expect(recipe.configure.files[0]).toMatchObject({ source: { location: join(folder, 'x') } });
+    expect(recipe.configure.files[0]).not.toHaveProperty('content');
+    expect(withSet('modules.tar=x').modules).toEqual({
+      kind: 'tree',
+      source: { ...source, at: ['modules', 'tar'] },
+    });
+    expect(withSet('modules.path=/m').modules).toMatchObject({ path: '/m', source: { sha256: digest } });
+    expect(withSet('modules.image=', 'modules.sha256=').modules).toEqual({
+      kind: 'base',
+      path: '/lib/modules/2.4',
+    });
+    expect(withSet('clusterTools.source.path=x').clusterTools?.source).toEqual({
+      ...source,
+      at: ['clusterTools', 'source', 'path'],
+    });
+    expect(
+      withSet('clusterTools.source.cvs.root=../repository', 'clusterTools.source.cvs.module=m').clusterTools
+        ?.source,
+    ).toEqual({
+      root: join(folder, '../repository'),
+      module: 'm',
+      at: ['clusterTools', 'source', 'cvs'],
+    });
+  });
+
+  test('tells what is wrong, at the argument', () => {
+    const set = [
+      'nodes=3',
+      'clutser.nodes=3',
+      'pools.2.size=1',
+      'pools.x=1',
+      'nothing',
+      '=1',
+      'a..b=1',
+      'cluster.nodes=many',
+      'name="x',
+      'base.image=./nix',
+      'a.b.c.d.e.f.g.h.i=1',
+      'epoch.x=1',
+    ];
+    expect(errorOf(() => withSet(...set))).toBe(
+      [
+        '--set: error: unknown key "nodes"',
+        '  --set nodes=3',
+        '        ^^^^^',
+        '  "nodes" is a key of cluster.',
+        '--set: error: unknown key "clutser"',
+        '  --set clutser.nodes=3',
+        '        ^^^^^^^',
+        '  Did you mean "cluster"?',
+        '--set: error: pools is a list of 2: a number from 0 to 1 belongs here',
+        '  --set pools.2.size=1',
+        '              ^',
+        '--set: error: pools is a list of 2: a number from 0 to 1 belongs here',
+        '  --set pools.x=1',
+        '              ^',
+        '--set: error: --set needs the form key=value',
+        '  --set nothing',
+        '        ^^^^^^^',
+        '  For example --set cluster.nodes=3.',
+        '--set: error: --set needs the form key=value',
+        '  --set =1',
+        '        ^^',
+        '  For example --set cluster.nodes=3.',
+        '--set: error: a part of the key is empty',
+        '  --set a..b=1',
+        '          ^',
+        '  For example --set cluster.nodes=3.',
+        '--set: error: nodes is "many": a whole number from 1 to 255 belongs here',
+        '  --set cluster.nodes=many',
+        '                      ^^^^',
+        '--set: error: the quotes of this value do not fit together',
+        '  --set name="x',
+        '             ^^',
+        '--set: error: nix: no such file or directory',
+        '  --set base.image=./nix',
+        '                   ^^^^^',
+        '  Check the path.',
+        '--set: error: no recipe key lies so deep',
+        '  --set a.b.c.d.e.f.g.h.i=1',
+        '        ^^^^^^^^^^^^^^^^^^^',
+        '--set: error: epoch is a map: a whole number from 0 to 4294967295 belongs here',
+        '  --set epoch.x=1',
+        '        ^^^^^',
+      ].join('\n'),
+    );
+  });
+
+  test('shows where a variable that was set leads to a fault', () => {
+    write({ 'recipe.yaml': `${simple}variables: {size: 1}\nepoch: \${size}\n` });
+    expect(errorOf(() => withSet('size=-4'))).toBe(
+      [
+        './recipe.yaml:11:8: error: epoch is -4: a whole number from 0 to 4294967295 belongs here',
+        `  epoch: \${size}`,
+        '         ^^^^^^^',
+        `  --set: \${size} is -4 here`,
+      ].join('\n'),
+    );
+  });
+});
+
+describe('the file of a recipe', () => {
+  const named = (name: string): Recipe => load(name, { recipesDirectory: join(folder, 'recipes') });
+
+  beforeEach(() =>
+    write({
+      'recipes/redhat72.yaml': simple,
+      'recipes/other.yml': simple,
+      'recipes/README.md': '',
+      'recipes/defaults/x.yaml': '',
+    }),
+  );
+
+  test('is found by its name or its path', () => {
+    expect(named('redhat72').files).toEqual([join(folder, 'recipes/redhat72.yaml')]);
+    expect(named('other').files).toEqual([join(folder, 'recipes/other.yml')]);
+    expect(named('recipe.yaml').files).toEqual([join(folder, 'recipe.yaml')]);
+    expect(named('recipes/other.yml').name).toBe('simple');
+    expect(named(join(folder, 'recipe.yaml')).name).toBe('simple');
+  });
+
+  test.each([
+    ['rehdat72', 'error: there is no recipe "rehdat72" in recipes\n  Did you mean "redhat72"?'],
+    [
+      'suse',
+      'error: there is no recipe "suse" in recipes\n  Known: other, redhat72. A path has a slash or ends in .yaml.',
+    ],
+    [
+      'recipe',
+      'error: there is no recipe "recipe" in recipes\n  For the file in this folder write recipe.yaml.',
+    ],
+    ['', 'error: the name of a recipe is empty'],
+    ['./nix.yaml', './nix.yaml: error: no such file or directory\n  Check the path.'],
+    ['./recipes', './recipes: error: this is a directory, not a recipe file'],
+    ['/dev/null', '/dev/null: error: this is no ordinary file'],
+    ['./a\0b', './a\\x00b: error: this is no path'],
+    [
+      'a\x1b[2J',
+      'error: there is no recipe "a\\x1b[2J" in recipes\n  Known: other, redhat72. A path has a slash or ends in .yaml.',
+    ],
+  ])('%j is told in one message', (name, message) => {
+    expect(errorOf(() => named(name))).toBe(message);
+  });
+
+  test('is neither too long, nor in another encoding', () => {
+    write({ 'long.yaml': `${simple}# ${'x'.repeat(300_000)}\n` });
+    expect(errorOf(() => load('long.yaml'))).toBe(
+      'long.yaml: error: more than 256 KiB, which no recipe needs',
+    );
+    writeFileSync(join(folder, 'latin.yaml'), Buffer.from(`${simple}summary: caf\xe9\n`, 'latin1'));
+    expect(errorOf(() => load('latin.yaml'))).toBe(
+      'latin.yaml:10:13: error: this is not UTF-8 text\n  summary: caf\ufffd\n              ^',
+    );
+  });
+
+  test('may refer to what is not there when only its keys are of interest', () => {
+    write({ 'recipe.yaml': `${simple}modules: {tar: ./nix.tar}\n` });
+    expect(errorOf(() => load('recipe.yaml'))).toContain('nix.tar: no such file or directory');
+    expect(load('recipe.yaml', { checkFiles: false }).name).toBe('simple');
+  });
+});

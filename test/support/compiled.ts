@@ -1,0 +1,33 @@
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import ts from 'typescript';
+import { temporaryFolder } from './temporary.js';
+
+const project = join(import.meta.dirname, '../..');
+
+/**
+ * Compiles a program of the project, and all it imports from it, into a folder of its own: for tests that need another
+ * process. Returns the path of what `node` runs.
+ */
+export function compiled(entry: string): string {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
+  const pending = [join(project, entry)];
+  const seen = new Set(pending);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const text = readFileSync(next, 'utf8');
+    const { outputText } = ts.transpileModule(text, {
+      compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
+    });
+    const target = join(folder, relative(project, next)).replace(/\.ts$/, '.js');
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, outputText);
+    for (const [, name = ''] of outputText.matchAll(/(?:from|import\() ?['"](\.[^'"]+)\.js['"]/g)) {
+      const path = `${join(dirname(next), name)}.ts`;
+      if (!seen.has(path) && existsSync(path)) pending.push(path);
+      seen.add(path);
+    }
+  }
+  return join(folder, entry).replace(/\.ts$/, '.js');
+}
