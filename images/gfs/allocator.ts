@@ -1,16 +1,11 @@
 import { readBytes } from '../bytes/byte-source.js';
 import { imageError } from '../diagnostic.js';
 import { BlockState, type BlockStateValue, countStates, nextFree, setStateAt, stateAt } from './bitmap.js';
-import type { GfsImage } from './image.js';
+import { RESOURCE_GROUP_HEADER_BYTES } from './constants.js';
 import { readResourceIndex } from './indexes.js';
 import { faultOfHeader } from './metadata-header.js';
-import {
-  decodeBitmap,
-  decodeResourceGroupCounters,
-  encodeResourceGroup,
-  type ResourceGroupCounters,
-  type ResourceIndexRecord,
-} from './resource-group.js';
+import { decodeBitmap, type ResourceGroupTally, type ResourceIndexRecord } from './resource-group.js';
+import type { GfsVolume } from './volume.js';
 
 /** Consecutive blocks of one resource group. */
 export interface BlockRange {
@@ -18,10 +13,19 @@ export interface BlockRange {
   readonly count: number;
 }
 
+/** A block for a new dinode. */
+export interface NewDinodeBlock {
+  readonly address: number;
+  readonly group: ResourceIndexRecord;
+  readonly generation: number;
+}
+
 /** A resource group with its bitmap, as it will be written. */
 interface Group {
   readonly record: ResourceIndexRecord;
-  readonly counters: { -readonly [K in keyof ResourceGroupCounters]: ResourceGroupCounters[K] };
+  /** The header as it was read. */
+  readonly header: Buffer;
+  readonly counters: ResourceGroupTally;
   readonly bitmap: Buffer;
   changed: boolean;
 }
@@ -37,7 +41,7 @@ export class Allocator {
   private cursor = 0;
 
   /** Reads all bitmaps: one byte for four blocks. Throws a DiagnosticError when they contradict their counters. */
-  constructor(private readonly image: GfsImage) {
+  constructor(private readonly image: GfsVolume) {
     this.groups = readResourceIndex(image).map((record) => readGroup(image, record));
   }
 
@@ -54,12 +58,16 @@ export class Allocator {
     return this.groups.reduce((sum, { counters }) => sum + counters.usedDinodes, 0);
   }
 
-  /** One block for a dinode, and the group it lies in. */
-  allocateDinode(): { address: number; group: ResourceIndexRecord } {
+  /** One block for a dinode, the group it lies in, and the dinode's number among all that ever lay in the group. */
+  allocateDinode(): NewDinodeBlock {
     const { address } = this.take(this.image.dialect.dinodeState, 1);
     const group = this.groups[this.current]!;
-    group.counters.usedDinodes += 1;
-    return { address, group: group.record };
+    const { counters } = group;
+    counters.usedDinodes += 1;
+    // 0 stands for no generation.
+    const generation = Math.max(1, counters.generation);
+    counters.generation = generation + 1;
+    return { address, group: group.record, generation };
   }
 
   /** One block for metadata other than a dinode. */
@@ -76,12 +84,11 @@ export class Allocator {
 
   /** The groups that changed: where each lies and its blocks, header and bitmap. */
   *groupsToWrite(): Generator<{ address: number; blocks: Buffer }> {
-    for (const { record, counters, bitmap, changed } of this.groups) {
+    const { dialect, geometry } = this.image;
+    for (const { record, header, counters, bitmap, changed } of this.groups) {
       if (!changed) continue;
-      yield {
-        address: record.address,
-        blocks: encodeResourceGroup(this.image.geometry, record.length, counters, bitmap),
-      };
+      const blocks = dialect.resourceGroup.encode(geometry, record.length, header, counters, bitmap);
+      yield { address: record.address, blocks };
     }
   }
 
@@ -109,7 +116,7 @@ export class Allocator {
   }
 }
 
-function readGroup(image: GfsImage, record: ResourceIndexRecord): Group {
+function readGroup(image: GfsVolume, record: ResourceIndexRecord): Group {
   const { geometry } = image;
   const blocks = readBytes(
     image.device,
@@ -121,7 +128,8 @@ function readGroup(image: GfsImage, record: ResourceIndexRecord): Group {
     const fault = faultOfHeader(block, index === 0 ? 'resourceGroup' : 'resourceGroupBitmap');
     if (fault !== undefined) throw image.error(record.address + index, fault);
   }
-  const counters = decodeResourceGroupCounters(blocks);
+  const header = Buffer.from(blocks.subarray(0, RESOURCE_GROUP_HEADER_BYTES));
+  const counters = image.dialect.resourceGroup.decode(header);
   const bitmap = decodeBitmap(geometry, blocks, record.bitmapBytes);
   const free = countStates(bitmap, record.data)[BlockState.free];
   if (free !== counters.free) {
@@ -130,5 +138,5 @@ function readGroup(image: GfsImage, record: ResourceIndexRecord): Group {
       `the resource group counts ${counters.free} free blocks, its bitmap has ${free}`,
     );
   }
-  return { record, counters: { ...counters }, bitmap, changed: false };
+  return { record, header, counters, bitmap, changed: false };
 }

@@ -2,8 +2,8 @@ import { readUint64BE } from '../bytes/integers.js';
 import type { Extent } from '../tree/content.js';
 import { blocksBelow, payloadBytes } from './block-tree.js';
 import { DINODE_BYTES, HEADER_BYTES, HEIGHT_MAX } from './constants.js';
-import type { GfsImage } from './image.js';
 import { faultOfHeader } from './metadata-header.js';
+import type { GfsVolume } from './volume.js';
 
 /** A data block of a file: which block of the file it is, and where it lies. */
 interface DataBlock {
@@ -38,7 +38,7 @@ interface Frame {
  * only take time. Throws a DiagnosticError on a pointer outside the device,
  * on a block that is no indirect block, and when a file has more blocks than the device (a cycle).
  */
-function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
+function* dataBlocks(image: GfsVolume, map: BlockMap): Generator<DataBlock> {
   const { geometry } = image;
   const payload = payloadBytes(geometry, map.journaled);
   if (map.height > HEIGHT_MAX)
@@ -86,7 +86,7 @@ function* dataBlocks(image: GfsImage, map: BlockMap): Generator<DataBlock> {
 }
 
 /** Where the bytes of a file lie on the device: neighbouring blocks are one extent, holes have none. */
-export function* extentsOfFile(image: GfsImage, map: BlockMap): Generator<Extent> {
+export function* extentsOfFile(image: GfsVolume, map: BlockMap): Generator<Extent> {
   const { blockSize } = image.geometry;
   const payload = payloadBytes(image.geometry, map.journaled);
   const skip = map.journaled ? HEADER_BYTES : 0;

@@ -1,6 +1,7 @@
 import { BlockState, type BlockStateValue } from './bitmap.js';
-import { HEADER_BYTES } from './constants.js';
+import { FileType, type FileTypeName, HEADER_BYTES } from './constants.js';
 import { type Geometry, geometryOf } from './geometry.js';
+import { openGfsResourceGroup, type ResourceGroupCodec } from './resource-group.js';
 
 /**
  * What differs between the filesystems of the GFS line in the structures they share: bitmaps, dirents, leaves, hash
@@ -15,6 +16,9 @@ export interface Dialect {
   readonly dinodeState: BlockStateValue;
   /** Bitmap state of indirect blocks, leaves and journaled data. */
   readonly metadataState: BlockStateValue;
+  /** Codes of the file types in dirents. */
+  readonly fileTypes: Readonly<Record<FileTypeName, number>>;
+  readonly resourceGroup: ResourceGroupCodec;
 }
 
 export const OPENGFS: Dialect = {
@@ -22,6 +26,8 @@ export const OPENGFS: Dialect = {
   indirectHeaderBytes: HEADER_BYTES + 64,
   dinodeState: BlockState.metadata,
   metadataState: BlockState.metadata,
+  fileTypes: FileType,
+  resourceGroup: openGfsResourceGroup,
 };
 
 /** The derived sizes of a filesystem of this dialect and block size. */

@@ -2,10 +2,10 @@ import { textFromByteString } from '../bytes/byte-string.js';
 import { readUint64BE } from '../bytes/integers.js';
 import { imageError } from '../diagnostic.js';
 import { faultOfName } from '../tree/name.js';
-import { DEPTH_MAX, DINODE_BYTES, DinodeFlag, LEAF_HEADER_BYTES } from './constants.js';
+import { DEPTH_MAX, DINODE_BYTES, LEAF_HEADER_BYTES } from './constants.js';
 import { type Dirent, readDirents } from './dirent.js';
-import type { DinodeBlock, GfsImage } from './image.js';
 import { faultOfHeader } from './metadata-header.js';
+import { type DinodeBlock, type GfsVolume, isHashed } from './volume.js';
 
 /** Head of a directory leaf (§3.10). */
 export interface LeafHeader {
@@ -31,7 +31,7 @@ export function decodeLeafHeader(block: Buffer): LeafHeader {
  * The names in a directory, without `.` and `..`. Throws a DiagnosticError on a broken chain of dirents, a leaf
  * outside the device, a hash table that contradicts its dinode, and on names that no file can have.
  */
-export function readDirectory(image: GfsImage, directory: DinodeBlock): Dirent[] {
+export function readDirectory(image: GfsVolume, directory: DinodeBlock): Dirent[] {
   const { dinode, address, block } = directory;
   const found: Dirent[] = [];
   const seen = new Set<string>();
@@ -53,7 +53,7 @@ export function readDirectory(image: GfsImage, directory: DinodeBlock): Dirent[]
       found.push(dirent);
     }
   };
-  if ((dinode.flags & DinodeFlag.hashedDirectory) === 0) {
+  if (!isHashed(directory)) {
     if (dinode.height !== 0) throw image.error(address, `a linear directory of height ${dinode.height}`);
     take(address, block, DINODE_BYTES);
     return found;
@@ -63,7 +63,7 @@ export function readDirectory(image: GfsImage, directory: DinodeBlock): Dirent[]
 }
 
 /** The hash table: addresses of leaves by the top bits of the hash. Throws a DiagnosticError when it can't be right. */
-export function readHashTable(image: GfsImage, directory: DinodeBlock): number[] {
+export function readHashTable(image: GfsVolume, directory: DinodeBlock): number[] {
   const { dinode, address } = directory;
   if (dinode.depth > DEPTH_MAX)
     throw image.error(address, `a hash table of depth ${dinode.depth} (at most ${DEPTH_MAX})`);
@@ -76,7 +76,7 @@ export function readHashTable(image: GfsImage, directory: DinodeBlock): number[]
 
 /** Every leaf of a hashed directory once: those of the table, each with its chain. */
 function* leafAddresses(
-  image: GfsImage,
+  image: GfsVolume,
   directory: DinodeBlock,
 ): Generator<{ address: number; block: Buffer }> {
   const seen = new Set<number>();

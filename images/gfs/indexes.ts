@@ -3,6 +3,7 @@ import { JOURNAL_INDEX_RECORD_BYTES, RESOURCE_INDEX_RECORD_BYTES } from './const
 import type { GfsImage } from './image.js';
 import { decodeJournalIndexRecord, type JournalIndexRecord } from './journal.js';
 import { bitmapCapacity, decodeResourceIndexRecord, type ResourceIndexRecord } from './resource-group.js';
+import type { GfsVolume } from './volume.js';
 
 /** More records than any filesystem has, and few enough to hold. */
 const RECORDS_MAX = 1024 * 1024;
@@ -11,7 +12,7 @@ const RECORDS_MAX = 1024 * 1024;
  * The bytes of a journal or resource index. Throws a DiagnosticError when the file is damaged, has no whole records,
  * or more of them than there can be.
  */
-export function readIndexBytes(image: GfsImage, address: number, what: string, recordBytes: number): Buffer {
+export function readIndexBytes(image: GfsVolume, address: number, what: string, recordBytes: number): Buffer {
   const file = image.readDinode(address, 'the superblock');
   // There can't be more records than blocks on the device.
   const bytes = image.readFile(file, what, Math.min(image.blockCount, RECORDS_MAX) * recordBytes);
@@ -43,8 +44,8 @@ export function readJournalIndex(image: GfsImage): JournalIndexRecord[] {
 }
 
 /** Where the resource groups lie. Throws a DiagnosticError unless each lies on the device and is consistent in itself. */
-export function readResourceIndex(image: GfsImage): ResourceIndexRecord[] {
-  const { address } = image.superblock.resourceIndex;
+export function readResourceIndex(image: GfsVolume): ResourceIndexRecord[] {
+  const address = image.resourceIndexAddress;
   const bytes = readIndexBytes(image, address, 'a resource index', RESOURCE_INDEX_RECORD_BYTES);
   const records = decodeRecords(bytes, RESOURCE_INDEX_RECORD_BYTES, decodeResourceIndexRecord);
   for (const [index, record] of records.entries()) {
@@ -57,7 +58,7 @@ export function readResourceIndex(image: GfsImage): ResourceIndexRecord[] {
 }
 
 /** What is wrong with a record, or undefined when it describes a group on the device whose bitmap fits (§3.6). */
-export function faultOfResourceIndexRecord(image: GfsImage, record: ResourceIndexRecord): string | undefined {
+export function faultOfResourceIndexRecord(image: GfsVolume, record: ResourceIndexRecord): string | undefined {
   const { address, length, firstData, data, bitmapBytes } = record;
   if (!(address > image.geometry.superblockBlock) || length < 1)
     return `header at block ${address}, ${length} blocks long`;

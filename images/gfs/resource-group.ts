@@ -88,6 +88,34 @@ export function encodeResourceGroup(
   return bytes;
 }
 
+/** What the allocator counts in a resource group. */
+export interface ResourceGroupTally {
+  free: number;
+  usedDinodes: number;
+  /** Metadata blocks in use that are not dinodes; 0 where the dialect does not count them. */
+  usedMetadata: number;
+  /** Number for the next dinode's generation; 0 where the dialect has none. */
+  generation: number;
+}
+
+/** How a dialect keeps these counts in the header of a resource group. */
+export interface ResourceGroupCodec {
+  decode(header: Buffer): ResourceGroupTally;
+  /** Header and bitmap blocks of a group, ready to be written; `header` is its header as it was. */
+  encode(geometry: Geometry, length: number, header: Buffer, tally: ResourceGroupTally, bitmap: Buffer): Buffer;
+}
+
+export const openGfsResourceGroup: ResourceGroupCodec = {
+  decode(header) {
+    const { free, usedDinodes, usedMetadata } = decodeResourceGroupCounters(header);
+    return { free, usedDinodes, usedMetadata, generation: 0 };
+  },
+  encode(geometry, length, header, { free, usedDinodes, usedMetadata }, bitmap) {
+    const counters = { ...decodeResourceGroupCounters(header), free, usedDinodes, usedMetadata };
+    return encodeResourceGroup(geometry, length, counters, bitmap);
+  },
+};
+
 /** The bitmap of a resource group out of its header and bitmap blocks. */
 export function decodeBitmap(geometry: Geometry, blocks: Buffer, bitmapBytes: number): Buffer {
   const bitmap = Buffer.alloc(bitmapBytes);

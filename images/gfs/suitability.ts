@@ -3,7 +3,7 @@ import { imageError } from '../diagnostic.js';
 import type { TreeNode } from '../tree/node.js';
 import type { Tree } from '../tree/tree.js';
 import { heightFor } from './block-tree.js';
-import type { GfsImage } from './image.js';
+import type { GfsVolume } from './volume.js';
 
 /** Something of a Tree that the filesystem can't hold and that is left out. */
 export interface Excluded {
@@ -15,7 +15,7 @@ export interface Excluded {
  * What of a Tree will be left out: extended attributes, which the period's OpenGFS stores in a form nobody could
  * give us. Throws a DiagnosticError for what can't be left out: a symbolic link or a file that is too long.
  */
-export function excludedFrom(image: GfsImage, tree: Tree): Excluded[] {
+export function excludedFrom(image: GfsVolume, tree: Tree): Excluded[] {
   const remarkable = new Set<TreeNode>();
   for (const node of [tree.root, ...tree.nodes().keys()]) {
     if (node.xattrs !== undefined || faultOfNode(image, node) !== undefined) remarkable.add(node);
@@ -37,7 +37,7 @@ export function excludedFrom(image: GfsImage, tree: Tree): Excluded[] {
   return excluded;
 }
 
-function faultOfNode(image: GfsImage, node: TreeNode): string | undefined {
+function faultOfNode(image: GfsVolume, node: TreeNode): string | undefined {
   const { geometry } = image;
   if (node.type === 'symlink' && node.target.length >= geometry.stuffedBytes) {
     return `a symbolic link of ${node.target.length} bytes does not fit behind its dinode (at most ${geometry.stuffedBytes - 1})`;

@@ -1,48 +1,13 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DiagnosticError } from '../../../images/diagnostic.js';
-import { type LoadOptions, loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
+import { loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
 import type { Recipe } from '../../../pipelines/recipe/recipe.js';
-import { temporaryFolder } from '../../support/temporary.js';
+import { digest, errorOf, recipeRig, simple } from './rig.js';
 
 const examples = fileURLToPath(new URL('./examples/', import.meta.url));
-const digest = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
-const folder = temporaryFolder();
-
-/** Writes files below the folder. */
-function write(files: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(folder, name, '..'), { recursive: true });
-    writeFileSync(join(folder, name), text);
-  }
-}
-
-const load = (name: string, options: LoadOptions = {}): Recipe =>
-  loadRecipe(name, { workingDirectory: folder, ...options });
-const withSet = (...set: string[]): Recipe => load('./recipe.yaml', { set });
-
-function errorOf(body: () => unknown): string {
-  try {
-    body();
-  } catch (error) {
-    if (error instanceof DiagnosticError) return error.message;
-    throw error;
-  }
-  throw new Error('no error');
-}
-
-const simple = `recipe: 1
-name: simple
-distribution: redhat
-base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}
-cluster: {nodes: 2, network: 192.168.50.0/24, lockServer: "192.168.50.101:15697"}
-pools:
-  - {name: pool0cidev, image: root_cidev, size: 4MiB, device: /dev/loop1}
-  - {name: pool0, image: root_fs, size: 256MiB, device: /dev/loop2}
-filesystem: {type: opengfs, pool: pool0, lockTable: /dev/pool/pool0cidev}
-`;
+const { folder, load, withSet, write } = recipeRig();
 
 beforeEach(() => write({ 'recipe.yaml': simple }));
 
@@ -131,7 +96,7 @@ describe('a loaded recipe', () => {
             uid: 10,
             gid: 20,
             at: ['configure', 'files', 1],
-            content: '5 nodes; ${HOME} stays.\n',
+            content: `5 nodes; \${HOME} stays.\n`,
           },
         ],
         network: { patch: true },
@@ -190,13 +155,11 @@ describe('a loaded recipe', () => {
       'recipe.yaml': 'recipe: 1\nextends: defaults/base.yaml\nsummary: here\n',
     });
     const recipe = load('./recipe.yaml');
+    const shown = `  base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}`;
     expect(recipe.faultAt(recipe.base.source.at, 'it has another digest', 'Pin it.').message).toBe(
       [
         'defaults/base.yaml:4:15: error: it has another digest',
-        `  base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}`.slice(
-          0,
-          122,
-        ) + '…',
+        `${shown.slice(0, 122)}…`,
         '                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^',
         '  in defaults/base.yaml, extended by ./recipe.yaml',
         '  Pin it.',
@@ -244,8 +207,7 @@ describe('extends', () => {
       'below/modules.tar': '',
       'below/tools.tar': '',
       image: '',
-      'recipe.yaml':
-        'recipe: 1\nextends: below/defaults.yaml\nbase: {image: ./image, sha256: null}\nclusterTools: {source: "${tools}"}\n',
+      'recipe.yaml': `recipe: 1\nextends: below/defaults.yaml\nbase: {image: ./image, sha256: null}\nclusterTools: {source: "\${tools}"}\n`,
     });
     const recipe = load('recipe.yaml');
     expect(recipe.base.source.location).toBe(join(folder, 'image'));
@@ -277,12 +239,12 @@ describe('variables', () => {
 
   test('keep their type where they stand alone, and are text elsewhere', () => {
     const recipe = variables(
-      'variables: {n: 9, on: true, half: 1.50, all: "${n}-${on}-${half}", deep: "<${all}>", big: 1_000}',
-      'summary: ${deep} $${n} $$${n} $5 ${big}',
-      'epoch: ${n}',
-      'configure: {network: {patch: "${on}"}}',
+      `variables: {n: 9, on: true, half: 1.50, all: "\${n}-\${on}-\${half}", deep: "<\${all}>", big: 1_000}`,
+      `summary: \${deep} $\${n} $$\${n} $5 \${big}`,
+      `epoch: \${n}`,
+      `configure: {network: {patch: "\${on}"}}`,
     );
-    expect(recipe.summary).toBe('<9-true-1.50> ${n} $${n} $5 1_000');
+    expect(recipe.summary).toBe(`<9-true-1.50> \${n} $\${n} $5 1_000`);
     expect(recipe.epoch).toBe(9);
     expect(recipe.configure.network.patch).toBe(true);
   });
@@ -290,203 +252,16 @@ describe('variables', () => {
   test('can not fill the memory', () => {
     const lines = ['variables:', '  v0: xxxxxxxxxxxxxxxx'];
     for (let index = 1; index < 40; index++) lines.push(`  v${index}: "\${v${index - 1}}\${v${index - 1}}"`);
-    expect(errorOf(() => variables(...lines, 'summary: ${v39}'))).toContain('texts grow beyond 4 MiB');
+    expect(errorOf(() => variables(...lines, `summary: \${v39}`))).toContain('texts grow beyond 4 MiB');
   });
 
   test('refer to each other only so far', () => {
     const lines = ['variables:', '  v0: x'];
     for (let index = 1; index < 5000; index++) lines.push(`  v${index}: "\${v${index - 1}}"`);
-    expect(variables(...lines, 'summary: ${v90}').summary).toBe('x');
+    expect(variables(...lines, `summary: \${v90}`).summary).toBe('x');
     const backwards = [...lines.slice(2)].reverse();
     expect(errorOf(() => variables('variables:', ...backwards, '  v0: x'))).toContain(
       'more than 100 variables',
-    );
-  });
-});
-
-describe('--set', () => {
-  test('sets keys by their dotted paths', () => {
-    const recipe = withSet(
-      'cluster.nodes=1',
-      'pools.1.size=512MiB',
-      'summary=a b # c',
-      'configure.inittab.getty=ttyS1',
-    );
-    expect(recipe.cluster.nodes).toBe(1);
-    expect(recipe.pools[1]?.size).toBe(512 * 1024 ** 2);
-    expect(recipe.summary).toBe('a b # c');
-    expect(recipe.configure.inittab?.getty).toBe('ttyS1');
-    expect(withSet('summary="it\\x27s"').summary).toBe("it's");
-    expect(withSet("name='7'").name).toBe('7');
-    expect(withSet('cluster.nodes=1', 'cluster.nodes=2').cluster.nodes).toBe(2);
-  });
-
-  test('sets variables, with the type of their default', () => {
-    write({
-      'recipe.yaml': `${simple}variables: {n: 1, label: x, big: 1GiB, flag: false}\nsummary: "\${n} \${label} \${big} \${flag}"\n`,
-    });
-    expect(withSet('n=2', 'label=007', 'big=4096', 'flag=true').summary).toBe('2 007 4096 true');
-    expect(withSet('variables.n=3', 'label=').summary).toBe('3  1GiB false');
-    expect(errorOf(() => withSet('n=x', 'big=huge', 'flag=1', 'flag='))).toBe(
-      [
-        '--set: error: the variable n is a number, but this is "x"',
-        '  --set n=x',
-        '          ^',
-        '  ./recipe.yaml:10:16: its default is here',
-        '--set: error: the variable big is a size such as 4MiB, but this is "huge"',
-        '  --set big=huge',
-        '            ^^^^',
-        '  ./recipe.yaml:10:34: its default is here',
-        '--set: error: the variable flag is true or false, but this is "1"',
-        '  --set flag=1',
-        '             ^',
-        '  ./recipe.yaml:10:46: its default is here',
-        '--set: error: the variable flag needs a value',
-        '  --set flag=',
-        '             ^',
-      ].join('\n'),
-    );
-  });
-
-  test('replaces what the base is, and drops the digest of what is replaced', () => {
-    write({ 'here/root.tar': '', 'here/image': '' });
-    const other = 'ff'.repeat(32);
-    const base = (...set: string[]) => load('./recipe.yaml', { set }).base;
-    expect(base('base.tar=here/root.tar')).toEqual({
-      kind: 'tar',
-      source: { location: join(folder, 'here/root.tar'), mirrors: [], at: ['base', 'tar'] },
-    });
-    expect(base('base.directory=./here').kind).toBe('directory');
-    expect(base('base.image=here/image').source).not.toHaveProperty('sha256');
-    expect(base(`base.sha256=${other}`, 'base.image=here/image').source.sha256).toBe(other);
-    expect(base('base.image=here/image', `base.sha256=${other}`).source.sha256).toBe(other);
-    expect(base('base.image=http://example.org/root_fs.bz2').source.sha256).toBe(digest);
-    expect(base('base.sha256=').source).not.toHaveProperty('sha256');
-    expect(errorOf(() => base('base.image=here/image', 'base.tar=here/root.tar'))).toContain(
-      'base has both "image" and "tar"',
-    );
-  });
-
-  test('does the same for tools, modules, files and the lock table', () => {
-    write({
-      x: '',
-      'recipe.yaml': `${simple}clusterTools: {source: http://example.org/t.tar, sha256: ${digest}}
-modules: {image: http://example.org/old, path: /lib/modules/2.4, sha256: ${digest}}
-lockTable: {image: http://example.org/cidev, sha256: ${digest}}
-configure: {files: [{content: text, to: /x}]}
-`,
-    });
-    const recipe = withSet(
-      'clusterTools.source=x',
-      'modules.image=x',
-      'lockTable.image=x',
-      'configure.files.0.from=x',
-    );
-    const source = { location: join(folder, 'x'), mirrors: [] };
-    expect(recipe.clusterTools?.source).toEqual({ ...source, at: ['clusterTools', 'source'] });
-    expect(recipe.modules).toEqual({
-      kind: 'image',
-      source: { ...source, at: ['modules', 'image'] },
-      path: '/lib/modules/2.4',
-    });
-    expect(recipe.lockTableImage).toEqual({ ...source, at: ['lockTable', 'image'] });
-    expect(recipe.configure.files[0]).toMatchObject({ source: { location: join(folder, 'x') } });
-    expect(recipe.configure.files[0]).not.toHaveProperty('content');
-    expect(withSet('modules.tar=x').modules).toEqual({
-      kind: 'tree',
-      source: { ...source, at: ['modules', 'tar'] },
-    });
-    expect(withSet('modules.path=/m').modules).toMatchObject({ path: '/m', source: { sha256: digest } });
-    expect(withSet('modules.image=', 'modules.sha256=').modules).toEqual({
-      kind: 'base',
-      path: '/lib/modules/2.4',
-    });
-    expect(withSet('clusterTools.source.path=x').clusterTools?.source).toEqual({
-      ...source,
-      at: ['clusterTools', 'source', 'path'],
-    });
-    expect(
-      withSet('clusterTools.source.cvs.root=../repository', 'clusterTools.source.cvs.module=m').clusterTools
-        ?.source,
-    ).toEqual({
-      root: join(folder, '../repository'),
-      module: 'm',
-      at: ['clusterTools', 'source', 'cvs'],
-    });
-  });
-
-  test('tells what is wrong, at the argument', () => {
-    const set = [
-      'nodes=3',
-      'clutser.nodes=3',
-      'pools.2.size=1',
-      'pools.x=1',
-      'nothing',
-      '=1',
-      'a..b=1',
-      'cluster.nodes=many',
-      'name="x',
-      'base.image=./nix',
-      'a.b.c.d.e.f.g.h.i=1',
-      'epoch.x=1',
-    ];
-    expect(errorOf(() => withSet(...set))).toBe(
-      [
-        '--set: error: unknown key "nodes"',
-        '  --set nodes=3',
-        '        ^^^^^',
-        '  "nodes" is a key of cluster.',
-        '--set: error: unknown key "clutser"',
-        '  --set clutser.nodes=3',
-        '        ^^^^^^^',
-        '  Did you mean "cluster"?',
-        '--set: error: pools is a list of 2: a number from 0 to 1 belongs here',
-        '  --set pools.2.size=1',
-        '              ^',
-        '--set: error: pools is a list of 2: a number from 0 to 1 belongs here',
-        '  --set pools.x=1',
-        '              ^',
-        '--set: error: --set needs the form key=value',
-        '  --set nothing',
-        '        ^^^^^^^',
-        '  For example --set cluster.nodes=3.',
-        '--set: error: --set needs the form key=value',
-        '  --set =1',
-        '        ^^',
-        '  For example --set cluster.nodes=3.',
-        '--set: error: a part of the key is empty',
-        '  --set a..b=1',
-        '          ^',
-        '  For example --set cluster.nodes=3.',
-        '--set: error: nodes is "many": a whole number from 1 to 255 belongs here',
-        '  --set cluster.nodes=many',
-        '                      ^^^^',
-        '--set: error: the quotes of this value do not fit together',
-        '  --set name="x',
-        '             ^^',
-        '--set: error: nix: no such file or directory',
-        '  --set base.image=./nix',
-        '                   ^^^^^',
-        '  Check the path.',
-        '--set: error: no recipe key lies so deep',
-        '  --set a.b.c.d.e.f.g.h.i=1',
-        '        ^^^^^^^^^^^^^^^^^^^',
-        '--set: error: epoch is a map: a whole number from 0 to 4294967295 belongs here',
-        '  --set epoch.x=1',
-        '        ^^^^^',
-      ].join('\n'),
-    );
-  });
-
-  test('shows where a variable that was set leads to a fault', () => {
-    write({ 'recipe.yaml': `${simple}variables: {size: 1}\nepoch: \${size}\n` });
-    expect(errorOf(() => withSet('size=-4'))).toBe(
-      [
-        './recipe.yaml:11:8: error: epoch is -4: a whole number from 0 to 4294967295 belongs here',
-        `  epoch: \${size}`,
-        '         ^^^^^^^',
-        `  --set: \${size} is -4 here`,
-      ].join('\n'),
     );
   });
 });

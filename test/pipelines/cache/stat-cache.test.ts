@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Pace } from '../../../images/bytes/pace.js';
+import { sha256 } from '../../../pipelines/cache/canonical-json.js';
+import { Scratch } from '../../../pipelines/cache/scratch.js';
+import { digestOfFile, StatCache } from '../../../pipelines/cache/stat-cache.js';
+import { temporaryFolder } from '../../support/temporary.js';
+
+function rig() {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'tmp'));
+  const open = (): StatCache => StatCache.open(join(folder, 'files.json'), new Scratch(join(folder, 'tmp')));
+  return { folder, open, path: join(folder, 'file') };
+}
+
+test('a digest is remembered until the file changes, also by the next process', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  expect(cache.get(path)).toBeUndefined();
+  expect(await cache.digest(path, new Pace())).toEqual({ sha256: sha256('one'), size: 3 });
+  expect(cache.get(path)).toEqual({ sha256: sha256('one'), size: 3 });
+  cache.save();
+  expect(open().get(path)).toEqual({ sha256: sha256('one'), size: 3 });
+  const { atime, mtime } = statSync(path);
+  writeFileSync(path, 'two');
+  utimesSync(path, atime, mtime);
+  expect(open().get(path)).toBeUndefined();
+  expect((await open().digest(path, new Pace())).sha256).toBe(sha256('two'));
+  expect(readdirSync(join(folder, 'tmp'))).toEqual([]);
+});
+
+test('another file under the same name is another file', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  writeFileSync(join(folder, 'other'), 'two');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  renameSync(join(folder, 'other'), path);
+  expect(cache.get(path)).toBeUndefined();
+});
+
+test('what is written just before and just after is never taken for what was read', async () => {
+  const { open, path } = rig();
+  const cache = open();
+  for (let round = 0; round < 40; round++) {
+    for (const text of [`a${round % 10}`, `b${round % 10}`]) {
+      writeFileSync(path, text);
+      utimesSync(path, 1, 1);
+      expect((await cache.digest(path, new Pace())).sha256).toBe(sha256(text));
+    }
+  }
+});
+
+test('nor is what is written just after a file was made', async () => {
+  const { open, path } = rig();
+  const cache = open();
+  for (let round = 0; round < 20; round++) {
+    writeFileSync(path, 'made');
+    await cache.remember(path, sha256('made'));
+    writeFileSync(path, 'user');
+    expect((await cache.digest(path, new Pace())).sha256).toBe(sha256('user'));
+  }
+  writeFileSync(path, 'made');
+  await cache.remember(path, sha256('made'));
+  expect(cache.get(path)?.sha256).toBe(sha256('made'));
+});
+
+test('what changes while it is read is not remembered', async () => {
+  const { open, path } = rig();
+  writeFileSync(path, Buffer.alloc(8 * 1024 * 1024));
+  await sleep(50);
+  const cache = open();
+  class Meddler extends Pace {
+    override due(): boolean {
+      appendFileSync(path, 'x');
+      return false;
+    }
+  }
+  await cache.digest(path, new Meddler());
+  expect(cache.get(path)).toBeUndefined();
+});
+
+test('times of another boot are not trusted', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  cache.save();
+  const file = join(folder, 'files.json');
+  const saved = JSON.parse(readFileSync(file, 'utf8')) as { boot: string };
+  writeFileSync(file, JSON.stringify({ ...saved, boot: 'another' }));
+  expect(open().get(path)).toBeUndefined();
+});
+
+test('whatever the file holds, nothing wrong is remembered and nothing fails', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  cache.save();
+  const file = join(folder, 'files.json');
+  const good = readFileSync(file);
+  const { boot, files } = JSON.parse(good.toString()) as { boot: string; files: [unknown[]] };
+  const [row] = files;
+  const bad = [
+    'null',
+    '[]',
+    '{}',
+    '',
+    JSON.stringify({ boot }),
+    ...[null, 1, {}, [null], [[]], [row.slice(1)], [[...row].reverse()]].map((rows) =>
+      JSON.stringify({ boot, files: rows }),
+    ),
+  ];
+  for (const text of [...bad, good.subarray(0, good.length / 2)]) {
+    writeFileSync(file, text);
+    expect(open().get(path)).toBeUndefined();
+  }
+  writeFileSync(file, good);
+  expect(open().get(path)).toBeDefined();
+});
+
+test('two processes do not forget what the other learned', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  writeFileSync(join(folder, 'other'), 'two');
+  const [one, other] = [open(), open()];
+  await one.digest(path, new Pace());
+  await other.digest(join(folder, 'other'), new Pace());
+  one.save();
+  other.save();
+  expect(open().get(path)).toBeDefined();
+  expect(open().get(join(folder, 'other'))).toBeDefined();
+});
+
+test('nothing is written where nothing was learned', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  cache.save();
+  const before = statSync(join(folder, 'files.json')).ino;
+  const next = open();
+  await next.digest(path, new Pace());
+  next.save();
+  expect(statSync(join(folder, 'files.json')).ino).toBe(before);
+});
+
+test('a disk that is full or read-only only means that nothing is remembered', async () => {
+  const { folder, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = StatCache.open(join(folder, 'gone/files.json'), new Scratch(join(folder, 'gone')));
+  await cache.digest(path, new Pace());
+  expect(() => cache.save()).not.toThrow();
+});
+
+test('a link to the file has its digest, a new hard link too', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  linkSync(path, join(folder, 'link'));
+  expect((await cache.digest(join(folder, 'link'), new Pace())).sha256).toBe(sha256('one'));
+});
+
+test('what is no file is a clear error and not waited for', async () => {
+  const { folder } = rig();
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
+  await expect(digestOfFile(join(folder, 'pipe'), new Pace())).rejects.toThrow('it is no file');
+  await expect(digestOfFile(folder, new Pace())).rejects.toThrow('it is no file');
+  await expect(digestOfFile('/dev/zero', new Pace())).rejects.toThrow('it is no file');
+  await expect(digestOfFile(join(folder, 'none'), new Pace())).rejects.toThrow('no such file');
+});
