@@ -1,24 +1,34 @@
 import { statSync } from 'node:fs';
 import { FileSource } from '../images/bytes/byte-source.js';
+import { findProgram } from './cluster-tools/run-program.js';
 import { compressionOf } from './compression.js';
 import type { Stage, StageInput } from './engine/stage.js';
 import type { Pipeline } from './pipeline.js';
 import type { CvsSource, Recipe, Source } from './recipe/recipe.js';
 import { baseTreeStage } from './stages/base-tree.js';
 import { checkStage } from './stages/check.js';
-import { clusterToolsStage } from './stages/cluster-tools.js';
+import { CLUSTER_TOOLS_PROGRAMS, clusterToolsStage, installedToolsStage } from './stages/cluster-tools.js';
 import { checkoutStage } from './stages/cluster-tools-checkout.js';
 import { configureStage } from './stages/configure.js';
 import { fetchStage, isRemote } from './stages/fetch.js';
 import { ENVELOPE_NOTE, lockTableStage } from './stages/lock-table.js';
 import { modulesStage } from './stages/modules.js';
-import { CLUSTER_FILE_NAME, LOCK_TABLE_NAME, lockTablePool, poolFileName, poolsStage, rootPool } from './stages/pools.js';
+import {
+  CLUSTER_FILE_NAME,
+  LOCK_TABLE_NAME,
+  lockTablePool,
+  poolFileName,
+  poolsStage,
+  rootPool,
+} from './stages/pools.js';
 import { checkFilesystem, rootImageStage } from './stages/root-image.js';
 import { unpackStage } from './stages/unpack.js';
 
 export interface PipelineOptions {
   /** Don't use the network. */
   readonly offline: boolean;
+  /** Whether this host has a program; by default it is looked for. */
+  readonly hasProgram?: (name: string) => boolean;
 }
 
 /**
@@ -27,15 +37,24 @@ export interface PipelineOptions {
  */
 export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pipeline {
   checkFilesystem(recipe);
+  const { base } = recipe;
+  if (base.kind === 'given') {
+    throw recipe.faultAt(
+      ['base', 'given'],
+      `this recipe begins with something of yours: ${base.what}`,
+      'Name it: --set base.image=FILE, or base.tar, or base.directory.',
+    );
+  }
   const stages = new StageList(recipe, options);
 
   // 5.1 Base root image
-  const base = stages.source('base', recipe.base.source, recipe.base.kind === 'directory' ? 'all' : undefined);
-  const baseTree = stages.add(baseTreeStage(recipe.base, base.input, base.isUnpacked, recipe));
+  const found = stages.source('base', base.source, base.kind === 'directory' ? 'all' : undefined);
+  const baseTree = stages.add(baseTreeStage(base, found.input, found.isUnpacked, recipe));
 
   // 5.2 GFS root image: the configuration files and the lock table; the image itself comes last
   const pools = stages.add(poolsStage(recipe));
-  const captured = recipe.lockTableImage === undefined ? undefined : stages.source('lock-table', recipe.lockTableImage);
+  const captured =
+    recipe.lockTableImage === undefined ? undefined : stages.source('lock-table', recipe.lockTableImage);
   const lockTable = stages.add(lockTableStage(recipe, captured?.input));
 
   // 5.3 and 5.4 Cluster tools
@@ -58,7 +77,9 @@ export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pip
   );
 
   // 5.2 again: dd, ptool, mkfs_gfs, mount and cp in one, since nothing needs to be mounted
-  const rootImage = stages.add(rootImageStage(recipe, { kind: 'artifact', stage: configure, artifact: 'tree' }));
+  const rootImage = stages.add(
+    rootImageStage(recipe, { kind: 'artifact', stage: configure, artifact: 'tree' }),
+  );
   const root = rootPool(recipe);
   const cidev = lockTablePool(recipe);
   const check = stages.add(
@@ -114,11 +135,15 @@ class StageList {
     const inPlace = isRemote(source) || isCompressed(source) ? {} : { inPlace: true as const };
     let input: StageInput = { kind: 'file', path: source.location, ...inPlace };
     if (isRemote(source)) {
-      const stage = this.add(fetchStage(`${name}-fetch`, `Fetch the ${titleOf(name)}`, source, this.options.offline));
+      const stage = this.add(
+        fetchStage(`${name}-fetch`, `Fetch the ${titleOf(name)}`, source, this.options.offline),
+      );
       input = { kind: 'artifact', stage, artifact: 'file' };
     }
     if (!isCompressed(source)) return { input, isUnpacked: false };
-    const stage = this.add(unpackStage(`${name}-unpack`, `Unpack the ${titleOf(name)}`, input, source, this.recipe));
+    const stage = this.add(
+      unpackStage(`${name}-unpack`, `Unpack the ${titleOf(name)}`, input, source, this.recipe),
+    );
     return { input: { kind: 'artifact', stage, artifact: 'file' }, isUnpacked: true };
   }
 
@@ -126,6 +151,9 @@ class StageList {
     const { recipe } = this;
     const settings = recipe.clusterTools;
     if (settings === undefined) return undefined;
+    const { hasProgram = (name: string) => findProgram(name) !== undefined } = this.options;
+    if (settings.installed !== undefined && !CLUSTER_TOOLS_PROGRAMS.every(hasProgram))
+      return this.add(installedToolsStage(this.source('cluster-tools-installed', settings.installed).input));
     if (isCvs(settings.source)) {
       const stage = this.add(checkoutStage(settings.source, settings.timeLimit));
       const input: StageInput = { kind: 'artifact', stage, artifact: 'tree' };

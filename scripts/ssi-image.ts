@@ -128,8 +128,16 @@ function mkfsCommand(
     );
 }
 
-const SET = ['--set <KEY=VALUE>', 'set a variable or a key of the recipe (repeatable)', collect, [] as string[]] as const;
-const CACHE_DIR = ['--cache-dir <DIR>', 'folder of the cache (default: SSI_IMAGES_CACHE, or ~/.cache/ssi-images)'] as const;
+const SET = [
+  '--set <KEY=VALUE>',
+  'set a variable or a key of the recipe (repeatable)',
+  collect,
+  [] as string[],
+] as const;
+const CACHE_DIR = [
+  '--cache-dir <DIR>',
+  'folder of the cache (default: SSI_IMAGES_CACHE, or ~/.cache/ssi-images)',
+] as const;
 const OUT = ['--out <DIR>', 'output folder (default: out/NAME)'] as const;
 
 /** The verbs that take a recipe. */
@@ -153,7 +161,10 @@ function recipeCommands(
     .action(async (recipe, options) =>
       finish(await (await import('./verbs/build.js')).build(recipe, options)),
     );
-  verb('plan <RECIPE>', 'what a build would do: stages, hit or miss, size, what is missing here; runs nothing')
+  verb(
+    'plan <RECIPE>',
+    'what a build would do: stages, hit or miss, size, what is missing here; runs nothing',
+  )
     .option(...OUT)
     .option(...SET)
     .option('--rerun <STAGE>', 'as build has it (repeatable)', collect, [] as string[])
@@ -184,7 +195,11 @@ function recipeCommands(
 function cacheCommands(program: Command, finish: (code: number) => void): void {
   const cache = program.command('cache').description('look after the cache of stages').exitOverride();
   const verb = (usage: string, description: string): Command =>
-    cache.command(usage).description(description).exitOverride().option(...CACHE_DIR);
+    cache
+      .command(usage)
+      .description(description)
+      .exitOverride()
+      .option(...CACHE_DIR);
   verb('ls', 'list its entries, the latest used first')
     .option('--json', 'one JSON object a line')
     .action(async (options) => finish(await (await import('./verbs/cache.js')).cacheLs(options)));

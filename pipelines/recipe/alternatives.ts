@@ -22,10 +22,10 @@ interface Alternatives {
 const alternatives: readonly Alternatives[] = [
   {
     path: ['base'],
-    keys: ['image', 'tar', 'directory'],
+    keys: ['image', 'tar', 'directory', 'given'],
     attached: ['sha256', 'mirrors'],
     example: 'base: {image: ./root_fs.bz2}',
-    plain: ['directory'],
+    plain: ['directory', 'given'],
   },
   {
     path: ['clusterTools', 'source'],
@@ -59,7 +59,8 @@ const alternatives: readonly Alternatives[] = [
 
 /** One source each, but with a digest that goes when it changes. */
 const single: readonly Omit<Alternatives, 'example'>[] = [
-  { path: ['clusterTools'], keys: ['source'], attached: ['sha256', 'mirrors'] },
+  { path: ['clusterTools'], keys: ['source'], attached: ['sha256', 'mirrors', 'installed'] },
+  { path: ['clusterTools'], keys: ['rule'], attached: ['installed'] },
   { path: ['lockTable'], keys: ['image'], attached: ['sha256', 'mirrors'] },
 ];
 

@@ -28,10 +28,10 @@ export interface CvsSource {
 }
 
 /** What the root begins with (HOWTO 5.1). */
-export interface Base {
-  readonly kind: 'image' | 'tar' | 'directory';
-  readonly source: Source;
-}
+export type Base =
+  | { readonly kind: 'image' | 'tar' | 'directory'; readonly source: Source }
+  /** The user has to name it: this says what is needed. */
+  | { readonly kind: 'given'; readonly what: string };
 
 export interface ClusterSettings {
   /** Number of nodes: node n has address n of the network. */
@@ -79,6 +79,8 @@ export interface ClusterToolsSettings {
   readonly rule: string;
   /** Seconds after which the make rule has failed. */
   readonly timeLimit: number;
+  /** What the rule installed on another host: taken where this one lacks the programs. */
+  readonly installed?: Source;
   /** Further files of the root that the rule needs to see with their contents: absolute paths in it. */
   readonly needs: readonly string[];
 }

@@ -16,6 +16,7 @@ const references: readonly (readonly [path: readonly string[], kind: Kind])[] = 
   [['base', 'directory'], 'directory'],
   [['lockTable', 'image'], 'file'],
   [['clusterTools', 'source'], 'either'],
+  [['clusterTools', 'installed'], 'file'],
   [['clusterTools', 'source', 'path'], 'either'],
   [['modules', 'tar'], 'file'],
   [['modules', 'directory'], 'directory'],

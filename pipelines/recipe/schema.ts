@@ -63,6 +63,10 @@ const base = mapOf({
   ).optional(),
   tar: key(location(), 'A tar of a root directory, packed or not.').optional(),
   directory: key(hostDirectory(), 'A root directory on this host.').optional(),
+  given: key(
+    textLike(/^[^\r\n]{1,200}$/, 'a line that says what is needed'),
+    'What the user has to give, where nobody offers it for download: --set base.image=FILE, base.tar or base.directory.',
+  ).optional(),
   sha256: digest(),
   mirrors: mirrors(),
 });
@@ -185,6 +189,10 @@ const clusterTools = mapOf({
   ),
   sha256: digest(),
   mirrors: mirrors(),
+  installed: key(
+    location(),
+    'A cpio or tar of what the rule installed on another host: taken where this host lacks make or fakeroot.',
+  ).optional(),
   rule: key(
     textLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'the name of a make rule, such as install_ssi_redhat'),
     'Make rule that installs them (HOWTO 5.4, 5.8); install_ssi_<distribution> by default.',
@@ -321,7 +329,7 @@ export const recipeSchema = mapOf({
   ).optional(),
   base: key(
     base,
-    'What the root begins with: exactly one of image, tar and directory.',
+    'What the root begins with: exactly one of image, tar, directory and given.',
     '{image: ./root_fs.bz2}',
   ),
   cluster: key(

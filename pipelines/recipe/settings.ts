@@ -76,6 +76,7 @@ class Sources {
 }
 
 function baseOf(base: RecipeInput['base'], sources: Sources): Base {
+  if (base.given !== undefined) return { kind: 'given', what: base.given };
   for (const kind of ['image', 'tar', 'directory'] as const) {
     const location = base[kind];
     if (location !== undefined) return { kind, source: sources.at(['base', kind], location, base) };
@@ -121,6 +122,9 @@ function clusterToolsOf(
     rule: tools.rule ?? `install_ssi_${distribution}`,
     timeLimit: parseDuration(tools.timeLimit ?? DEFAULTS.timeLimit) ?? 0,
     needs: tools.needs ?? [],
+    ...(tools.installed === undefined
+      ? {}
+      : { installed: sources.at(['clusterTools', 'installed'], tools.installed, {}) }),
   };
 }
 

@@ -9,7 +9,12 @@ import { checkPinned } from './pinned.js';
  * HOWTO 5.1, `mount root_fs.ext2 /mnt.ext2 -o loop,ro`: reads the base into a tree. Names and attributes are read;
  * contents stay where they lie, in the decoded image, and are copied once, when the new image is written.
  */
-export function baseTreeStage(base: Base, input: StageInput, isUnpacked: boolean, recipe: Recipe): Stage {
+export function baseTreeStage(
+  base: Exclude<Base, { kind: 'given' }>,
+  input: StageInput,
+  isUnpacked: boolean,
+  recipe: Recipe,
+): Stage {
   return {
     name: 'base-tree',
     title: 'Read the base',
@@ -22,7 +27,10 @@ export function baseTreeStage(base: Base, input: StageInput, isUnpacked: boolean
     run: async (context) => {
       if (base.kind === 'directory') {
         const tree = await context.inputTree('base');
-        return { artifacts: { tree: { kind: 'tree', tree } }, facts: factsOf(tree.nodes().size, 'directory') };
+        return {
+          artifacts: { tree: { kind: 'tree', tree } },
+          facts: factsOf(tree.nodes().size, 'directory'),
+        };
       }
       if (!isUnpacked) await checkPinned(context, 'base', base.source, recipe);
       const source = await context.inputSource('base');

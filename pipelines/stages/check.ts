@@ -1,4 +1,4 @@
-import { DiagnosticError, type Diagnostic } from '../../images/diagnostic.js';
+import { type Diagnostic, DiagnosticError } from '../../images/diagnostic.js';
 import { checkOpenGfs } from '../../images/gfs/check/check.js';
 import { readEnvelope } from '../../images/lock-table/envelope.js';
 import { openPool } from '../../images/pool/pool.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { checkoutCvs } from '../cluster-tools/cvs.js';
 import { treeOfDirectory } from '../../images/tree/from-directory.js';
+import { checkoutCvs } from '../cluster-tools/cvs.js';
 import { withoutOwnership } from '../engine/directory-input.js';
 import type { Stage } from '../engine/stage.js';
 import type { CvsSource } from '../recipe/recipe.js';

@@ -55,3 +55,31 @@ export function clusterToolsStage(
     },
   };
 }
+
+/** Programs without which the rule can't run, or not as everywhere else. */
+export const CLUSTER_TOOLS_PROGRAMS: readonly string[] = ['make', 'fakeroot'];
+
+/**
+ * The same on a host that lacks make or fakeroot: takes what the rule installed on another host. That is a part of the
+ * recipe, so whoever keeps it there answers for its being up to date.
+ */
+export function installedToolsStage(input: StageInput): Stage {
+  return {
+    name: 'cluster-tools',
+    title: 'Take the cluster tools as they were installed elsewhere',
+    module: import.meta.url,
+    parameters: { installed: true },
+    inputs: { installed: input },
+    tools: [],
+    artifacts: ['overlay'],
+    keeping: 'stored',
+    run: async (context) => {
+      const { tree } = await treeOfSource(await context.inputSource('installed'), context.pace);
+      context.warning(
+        'make or fakeroot is missing: what the rule installed on another host is taken instead',
+        'Install them (Debian packages make and fakeroot) to run the rule here.',
+      );
+      return { artifacts: { overlay: { kind: 'tree', tree } } };
+    },
+  };
+}

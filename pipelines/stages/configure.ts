@@ -25,7 +25,11 @@ export interface ConfigureInputs {
  * configured. Nothing is copied: it is all edits of a tree.
  */
 export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
-  const fileInputs = [...from.files].map(([location, input], index) => ({ location, input, name: `file ${index}` }));
+  const fileInputs = [...from.files].map(([location, input], index) => ({
+    location,
+    input,
+    name: `file ${index}`,
+  }));
   return {
     name: 'configure',
     title: 'Configure the root',
@@ -53,12 +57,16 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       const report: ReportLine[] = [];
       const modules = await modulesFor(recipe, from, base, context);
       if (modules !== undefined) {
-        const installed = installModules(tree, modules, { epoch: recipe.epoch, fromHost: from.modulesFromHost });
+        const installed = installModules(tree, modules, {
+          epoch: recipe.epoch,
+          fromHost: from.modulesFromHost,
+        });
         tree = installed.tree;
         report.push(...installed.report);
       }
       const sources = new Map<string, TreeNode>();
-      for (const { location, input, name } of fileInputs) sources.set(location, await nodeOf(input, name, context));
+      for (const { location, input, name } of fileInputs)
+        sources.set(location, await nodeOf(input, name, context));
       const configured = configureRoot(tree, recipe.configure, {
         epoch: recipe.epoch,
         distribution: recipe.distribution,

@@ -1,10 +1,10 @@
+import { copySparse } from '../../images/bytes/sparse-copy.js';
 import { SparseFile } from '../../images/bytes/sparse-file.js';
 import { writeEnvelope } from '../../images/lock-table/envelope.js';
 import { labelsFor, writePoolLabel } from '../../images/pool/label.js';
-import { copySparse } from '../../images/bytes/sparse-copy.js';
 import type { Stage, StageInput } from '../engine/stage.js';
-import { openWritable } from '../writable-image.js';
 import type { Recipe } from '../recipe/recipe.js';
+import { openWritable } from '../writable-image.js';
 import { checkPinned } from './pinned.js';
 import { lockTableOf, lockTablePool, lockTableSettings, poolConfigOf } from './pools.js';
 

@@ -1,13 +1,19 @@
 import type { Stage, StageInput } from '../engine/stage.js';
+import type { Recipe, Source } from '../recipe/recipe.js';
 import { unpack } from '../unpack.js';
 import { checkPinned } from './pinned.js';
-import type { Recipe, Source } from '../recipe/recipe.js';
 
 /**
  * HOWTO 5.1, `bunzip2 -c root_fs.bz2 >root_fs.ext2`: decodes a compressed base into a file with holes. The result
  * depends on the bytes alone, whichever program decodes them: so no tool is a part of the key.
  */
-export function unpackStage(name: string, title: string, input: StageInput, source: Source, recipe: Recipe): Stage {
+export function unpackStage(
+  name: string,
+  title: string,
+  input: StageInput,
+  source: Source,
+  recipe: Recipe,
+): Stage {
   return {
     name,
     title,

@@ -17,7 +17,9 @@ export function buildSummary(recipe: string, result: BuildResult): string {
     const width = Math.max(...result.outputs.map(({ name }) => name.length));
     for (const { name, size, allocated, sha256 } of result.outputs) {
       const sparse = allocated < size * 0.9 ? ` (${formatBytes(allocated)} on disk)` : '';
-      lines.push(`  ${`${folder}/`}${name.padEnd(width)}  ${sha256.slice(0, 12)}  ${formatBytes(size)}${sparse}`);
+      lines.push(
+        `  ${`${folder}/`}${name.padEnd(width)}  ${sha256.slice(0, 12)}  ${formatBytes(size)}${sparse}`,
+      );
     }
     const [first] = result.outputs;
     if (first !== undefined && !result.unchanged) {

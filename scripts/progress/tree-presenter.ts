@@ -165,17 +165,20 @@ export class TreePresenter implements Presenter {
     if (this.running !== undefined) return;
     process.on('exit', showCursor);
     const output = new ProcessOutput(process.stderr, process.stderr);
-    const list = new Listr([...this.rows.values()].map((row) => row.task()), {
-      concurrent: true,
-      exitOnError: false,
-      registerSignalListeners: false,
-      renderer: ErrorStreamRenderer as typeof DefaultRenderer,
-      rendererOptions: {
-        logger: new ListrLogger({ useIcons: true, processOutput: output }),
-        showErrorMessage: false,
-        formatOutput: 'truncate',
+    const list = new Listr(
+      [...this.rows.values()].map((row) => row.task()),
+      {
+        concurrent: true,
+        exitOnError: false,
+        registerSignalListeners: false,
+        renderer: ErrorStreamRenderer as typeof DefaultRenderer,
+        rendererOptions: {
+          logger: new ListrLogger({ useIcons: true, processOutput: output }),
+          showErrorMessage: false,
+          formatOutput: 'truncate',
+        },
       },
-    });
+    );
     this.running = list.run().catch(() => {});
   }
 }

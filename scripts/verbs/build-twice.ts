@@ -4,19 +4,19 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DiagnosticError, hostError, printable } from '../../images/diagnostic.js';
+import { diffTrees } from '../../images/tree/diff.js';
 import { build as buildPipeline } from '../../pipelines/build.js';
 import { Cache } from '../../pipelines/cache/cache.js';
-import { removeAll } from '../../pipelines/cache/scratch.js';
 import { copyEntries } from '../../pipelines/cache/copy-entries.js';
-import { diffTrees } from '../../images/tree/diff.js';
+import { removeAll } from '../../pipelines/cache/scratch.js';
 import { openTree } from '../../pipelines/open-image.js';
 import { type Manifest, readManifest } from '../../pipelines/output/manifest.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
 import { generatorName } from '../command-line/version.js';
-import { openCache } from './build-options.js';
 import type { BuildVerbOptions } from './build.js';
+import { openCache } from './build-options.js';
 
 /** Surroundings that must not matter. */
 const surroundings = [
@@ -59,7 +59,11 @@ export async function checkReproducible(
       process.stderr.write(
         `build ${index + 1} of 2: umask ${where.umask.toString(8).padStart(3, '0')}, TZ ${where.env.TZ}, locale ${where.env.LC_ALL}, ${where.jobs} at once\n`,
       );
-      await runBuild([recipe, '--out', out, '--cache-dir', cacheDir, '--offline', '--jobs', where.jobs], options.set, where);
+      await runBuild(
+        [recipe, '--out', out, '--cache-dir', cacheDir, '--offline', '--jobs', where.jobs],
+        options.set,
+        where,
+      );
       const manifest = readManifest(out);
       if (manifest === undefined) throw hostError('the build left no manifest', undefined, { file: out });
       manifests.push(manifest);
@@ -75,7 +79,12 @@ export async function checkReproducible(
       return ExitCode.done;
     }
     isKept = true;
-    await reportDifferences(pipeline.recipe, [a, b], differing.map(({ name }) => name), folders as [string, string]);
+    await reportDifferences(
+      pipeline.recipe,
+      [a, b],
+      differing.map(({ name }) => name),
+      folders as [string, string],
+    );
     return ExitCode.failed;
   } finally {
     if (!isKept) removeAll(work);
@@ -97,7 +106,8 @@ async function fetchOnce(pipeline: Pipeline, cache: Cache, out: string): Promise
       keepWork: false,
       until: name,
       listener: (event) => {
-        if ((event.type === 'stage-hit' || event.type === 'stage-done') && event.stage === name) keys.push(event.key);
+        if ((event.type === 'stage-hit' || event.type === 'stage-done') && event.stage === name)
+          keys.push(event.key);
       },
     });
   }
@@ -122,7 +132,8 @@ async function runBuild(
   interruptionSignal.addEventListener('abort', stop);
   try {
     const [code] = (await once(child, 'exit')) as [number | null];
-    if (interruptionSignal.aborted) throw new DiagnosticError({ kind: 'interrupted', message: 'interrupted' });
+    if (interruptionSignal.aborted)
+      throw new DiagnosticError({ kind: 'interrupted', message: 'interrupted' });
     if (code !== 0) throw hostError('one of the two builds failed: see above');
   } finally {
     interruptionSignal.removeEventListener('abort', stop);

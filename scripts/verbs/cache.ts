@@ -40,7 +40,9 @@ export async function cacheDu(options: CacheOptions): Promise<number> {
     stages.set(`${recipe}/${stage}`, (stages.get(`${recipe}/${stage}`) ?? 0) + allocated);
   const byStage = [...stages].sort(([, a], [, b]) => b - a);
   if (options.json === true) {
-    await writeOut(`${JSON.stringify({ folder: cache.folder, ...usage, stages: Object.fromEntries(byStage) })}\n`);
+    await writeOut(
+      `${JSON.stringify({ folder: cache.folder, ...usage, stages: Object.fromEntries(byStage) })}\n`,
+    );
     return ExitCode.done;
   }
   await writeOut(
@@ -74,7 +76,9 @@ export async function cachePrune(
   const out = new LineWriter();
   for (const { key, recipe, stage } of entries) await out.line(`${key.slice(0, 12)}  ${recipe}/${stage}`);
   const verb = options.dryRun === true ? 'would go' : 'removed';
-  await out.line(`${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} ${verb}, ${formatBytes(freed)} ${options.dryRun === true ? 'would be ' : ''}freed`);
+  await out.line(
+    `${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} ${verb}, ${formatBytes(freed)} ${options.dryRun === true ? 'would be ' : ''}freed`,
+  );
   await out.flush();
   return ExitCode.done;
 }

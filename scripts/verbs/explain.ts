@@ -1,6 +1,6 @@
 import { printable } from '../../images/diagnostic.js';
-import { type Explanation, explain as explainPipeline } from '../../pipelines/engine/explain.js';
 import { stageNamed } from '../../pipelines/build.js';
+import { type Explanation, explain as explainPipeline } from '../../pipelines/engine/explain.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode } from '../command-line/run.js';
 import { openCache, pipelineOf, type RecipeOptions } from './build-options.js';
@@ -27,7 +27,9 @@ export async function explain(
 
 function textOf(explanation: Explanation): string {
   const { stage, state, key, waitsFor, changes, fault } = explanation;
-  const lines = [`${stage}: ${headline(explanation)}${key === undefined ? '' : `  (key ${key.slice(0, 12)})`}`];
+  const lines = [
+    `${stage}: ${headline(explanation)}${key === undefined ? '' : `  (key ${key.slice(0, 12)})`}`,
+  ];
   if (fault !== undefined) lines.push(`  ${printable(fault)}`);
   for (const { field, before, now } of changes ?? []) {
     lines.push(`  ${printable(field)}`);
@@ -42,7 +44,8 @@ function textOf(explanation: Explanation): string {
 
 function headline({ state, waitsFor, changes }: Explanation): string {
   if (state === 'hit') return 'hit';
-  if (state === 'unknown') return `not known before ${waitsFor.join(' and ')} ${waitsFor.length === 1 ? 'has' : 'have'} run`;
+  if (state === 'unknown')
+    return `not known before ${waitsFor.join(' and ')} ${waitsFor.length === 1 ? 'has' : 'have'} run`;
   if (changes === undefined) return 'miss: it has never run';
   return `miss: against its nearest run ${changes.length === 1 ? 'this is' : 'these are'} different`;
 }

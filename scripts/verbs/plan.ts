@@ -24,7 +24,9 @@ export async function plan(
     locate: ({ sha256, size }) => locateOutput(folder, sha256, size, cache.statCache, pace),
   });
   await cache.statCache.save();
-  const isLacking = stages.some(({ missing, fault, action }) => action !== 'cached' && (missing.length > 0 || fault !== undefined));
+  const isLacking = stages.some(
+    ({ missing, fault, action }) => action !== 'cached' && (missing.length > 0 || fault !== undefined),
+  );
   if (options.json === true) {
     await writeOut(`${JSON.stringify({ recipe: pipeline.recipe, out: folder, stages })}\n`);
   } else {
@@ -43,7 +45,9 @@ function lineOf(stage: PlannedStage, all: readonly PlannedStage[]): string {
       ? undefined
       : `last time ${formatDuration(stage.lastMilliseconds)}`,
   ].filter((detail) => detail !== undefined);
-  const lines = [`${stage.name.padEnd(width)}  ${marks[stage.action].padEnd(6)}  ${details.join(', ')}`.trimEnd()];
+  const lines = [
+    `${stage.name.padEnd(width)}  ${marks[stage.action].padEnd(6)}  ${details.join(', ')}`.trimEnd(),
+  ];
   for (const { program, package: name } of stage.missing)
     lines.push(`${' '.repeat(width)}  missing: the program ${program} (Debian package ${name})`);
   if (stage.fault !== undefined) lines.push(`${' '.repeat(width)}  ${printable(stage.fault)}`);

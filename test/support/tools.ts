@@ -26,6 +26,13 @@ const packages: Record<string, string> = {
   fakeroot: 'fakeroot',
   mmdebstrap: 'mmdebstrap',
   setfattr: 'attr',
+  getfattr: 'attr',
+  getfacl: 'acl',
+  setfacl: 'acl',
+  bwrap: 'bubblewrap',
+  unshare: 'util-linux',
+  setpriv: 'util-linux',
+  cvs: 'cvs',
   losetup: 'mount',
 };
 

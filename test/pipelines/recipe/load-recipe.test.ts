@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
 import type { Recipe } from '../../../pipelines/recipe/recipe.js';
-import { digest, errorOf, recipeRig, simple } from './rig.js';
+import { digest, errorOf, recipeRig, simple, sourceOf } from './rig.js';
 
 const examples = fileURLToPath(new URL('./examples/', import.meta.url));
 const { folder, load, withSet, write } = recipeRig();
@@ -156,7 +156,7 @@ describe('a loaded recipe', () => {
     });
     const recipe = load('./recipe.yaml');
     const shown = `  base: {image: http://example.org/root_fs.bz2, sha256: ${digest}, mirrors: [http://other.example.org/root_fs]}`;
-    expect(recipe.faultAt(recipe.base.source.at, 'it has another digest', 'Pin it.').message).toBe(
+    expect(recipe.faultAt(['base', 'image'], 'it has another digest', 'Pin it.').message).toBe(
       [
         'defaults/base.yaml:4:15: error: it has another digest',
         `${shown.slice(0, 122)}…`,
@@ -193,7 +193,7 @@ describe('extends', () => {
     expect(recipe.configure.remove).toEqual(['/c']);
     expect(recipe.configure.inittab).toEqual({ getty: 'tty2', source: '/etc/x', dhcpd: false });
     expect(recipe.configure.ubd).toBeUndefined();
-    expect(recipe.base.source).toEqual({
+    expect(sourceOf(recipe)).toEqual({
       location: 'http://example.org/root_fs.bz2',
       mirrors: ['http://other.example.org/root_fs'],
       at: ['base', 'image'],
@@ -210,7 +210,7 @@ describe('extends', () => {
       'recipe.yaml': `recipe: 1\nextends: below/defaults.yaml\nbase: {image: ./image, sha256: null}\nclusterTools: {source: "\${tools}"}\n`,
     });
     const recipe = load('recipe.yaml');
-    expect(recipe.base.source.location).toBe(join(folder, 'image'));
+    expect(sourceOf(recipe).location).toBe(join(folder, 'image'));
     expect(recipe.modules).toMatchObject({ source: { location: join(folder, 'below/modules.tar') } });
     expect(recipe.clusterTools?.source).toMatchObject({ location: join(folder, 'below/tools.tar') });
   });

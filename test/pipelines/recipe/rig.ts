@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DiagnosticError } from '../../../images/diagnostic.js';
 import { type LoadOptions, loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
-import type { Recipe } from '../../../pipelines/recipe/recipe.js';
+import type { Recipe, Source } from '../../../pipelines/recipe/recipe.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 export const digest = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
@@ -48,4 +48,10 @@ export function errorOf(body: () => unknown): string {
     throw error;
   }
   throw new Error('no error');
+}
+
+/** The source of a recipe's base. */
+export function sourceOf({ base }: Recipe): Source {
+  if (base.kind === 'given') throw new Error('the base is the user\'s to give');
+  return base.source;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { digest, errorOf, recipeRig, simple } from './rig.js';
+import { digest, errorOf, recipeRig, simple, sourceOf } from './rig.js';
 
 const { folder, load, withSet, write } = recipeRig();
 
@@ -53,18 +53,19 @@ describe('--set', () => {
   test('replaces what the base is, and drops the digest of what is replaced', () => {
     write({ 'here/root.tar': '', 'here/image': '' });
     const other = 'ff'.repeat(32);
-    const base = (...set: string[]) => load('./recipe.yaml', { set }).base;
-    expect(base('base.tar=here/root.tar')).toEqual({
+    const recipe = (...set: string[]) => load('./recipe.yaml', { set });
+    const source = (...set: string[]) => sourceOf(recipe(...set));
+    expect(recipe('base.tar=here/root.tar').base).toEqual({
       kind: 'tar',
       source: { location: join(folder, 'here/root.tar'), mirrors: [], at: ['base', 'tar'] },
     });
-    expect(base('base.directory=./here').kind).toBe('directory');
-    expect(base('base.image=here/image').source).not.toHaveProperty('sha256');
-    expect(base(`base.sha256=${other}`, 'base.image=here/image').source.sha256).toBe(other);
-    expect(base('base.image=here/image', `base.sha256=${other}`).source.sha256).toBe(other);
-    expect(base('base.image=http://example.org/root_fs.bz2').source.sha256).toBe(digest);
-    expect(base('base.sha256=').source).not.toHaveProperty('sha256');
-    expect(errorOf(() => base('base.image=here/image', 'base.tar=here/root.tar'))).toContain(
+    expect(recipe('base.directory=./here').base.kind).toBe('directory');
+    expect(source('base.image=here/image')).not.toHaveProperty('sha256');
+    expect(source(`base.sha256=${other}`, 'base.image=here/image').sha256).toBe(other);
+    expect(source('base.image=here/image', `base.sha256=${other}`).sha256).toBe(other);
+    expect(source('base.image=http://example.org/root_fs.bz2').sha256).toBe(digest);
+    expect(source('base.sha256=')).not.toHaveProperty('sha256');
+    expect(errorOf(() => recipe('base.image=here/image', 'base.tar=here/root.tar'))).toContain(
       'base has both "image" and "tar"',
     );
   });
