@@ -5,6 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { FileSource } from '../images/bytes/byte-source.js';
 import { readableHostError, systemErrorCode } from '../images/bytes/host-error.js';
 import { decodeBzip2 } from '../images/bzip2/decode.js';
+import { isCutInHeader } from '../images/bzip2/end-of-file.js';
 import { DiagnosticError, imageError } from '../images/diagnostic.js';
 import type { Compression } from './compression.js';
 import { decodeWithProgram, ProgramFailed, ProgramMissing } from './decoder-program.js';
@@ -64,17 +65,10 @@ export async function decodeFile(
  * damaged and takes all that bzip2 takes: so it has another look at what lbzip2 refuses.
  */
 async function decodeBzip2File(path: string, sink: DecodedSink, options: DecodeOptions): Promise<Decoder> {
-  if (options.decoder !== 'own') {
-    try {
-      return await runProgram('lbzip2', path, sink, options);
-    } catch (error) {
-      const missing = error instanceof ProgramMissing && options.decoder === undefined;
-      if (options.signal?.aborted === true || !(missing || error instanceof ProgramFailed)) throw error;
-    }
-  }
   const { signal, onProgress } = options;
   const source = new FileSource(path);
   try {
+    if (options.decoder !== 'own' && (await lbzip2Takes(source, path, sink, options))) return 'lbzip2';
     sink.begin();
     await decodeBzip2(source, (bytes) => sink.write(bytes), {
       jobs: threadsOf(options),
@@ -85,6 +79,23 @@ async function decodeBzip2File(path: string, sink: DecodedSink, options: DecodeO
     source.close();
   }
   return 'own';
+}
+
+/** Whether lbzip2 decodes the file; if not it is missing, and need not be there, or it refuses the file. */
+async function lbzip2Takes(
+  source: FileSource,
+  path: string,
+  sink: DecodedSink,
+  options: DecodeOptions,
+): Promise<boolean> {
+  try {
+    await runProgram('lbzip2', path, sink, options);
+    return !isCutInHeader(source);
+  } catch (error) {
+    const missing = error instanceof ProgramMissing && options.decoder === undefined;
+    if (options.signal?.aborted === true || !(missing || error instanceof ProgramFailed)) throw error;
+    return false;
+  }
 }
 
 async function decodeGzip(

@@ -13,6 +13,8 @@ import {
 } from './prefix-codes.js';
 import type { CompressedWindow } from './window.js';
 
+const TOO_LONG = 'it is longer than a block can be';
+
 /** A run of more digits than come to this weight fits no block. */
 const MAX_RUN_WEIGHT = 1 << 21;
 
@@ -54,9 +56,9 @@ export class BlockColumn {
     let weight = 1;
     for (let group = 0; group < selectorCount; group++) {
       const table = selectors[group]!;
-      if (valid[table] === 0) throw new Bzip2Fault('its code lengths make no code', bit);
       // The window's padding is longer than a group of codes.
       if (bit > endBit) throw cutAt(endBit);
+      if (valid[table] === 0) throw new Bzip2Fault('its code lengths make no code', bit);
       const start = table << LOOKUP_BITS;
       let left = GROUP_SYMBOLS;
       while (left > 0) {
@@ -65,7 +67,7 @@ export class BlockColumn {
         let count = (step >>> STEP_COUNT_SHIFT) & STEP_COUNT_MASK;
         if (count > left || step === 0) {
           step = codes.single(table, next >>> (32 - MAX_CODE_BITS));
-          if (step === 0) throw noCode(bit, endBit);
+          if (step === 0) throw faultAt(bit + MAX_CODE_BITS, endBit, 'it has a code that stands for nothing');
           count = 1;
         }
         left -= count;
@@ -74,11 +76,11 @@ export class BlockColumn {
         const symbol = (step >>> STEP_SYMBOL_SHIFT) & STEP_SYMBOL_MASK;
         if (symbol === 0) {
           weight <<= count;
-          if (weight > MAX_RUN_WEIGHT) throw new Bzip2Fault('it has a run that no block can hold', bit);
+          if (weight > MAX_RUN_WEIGHT) throw faultAt(bit, endBit, 'it has a run that no block can hold');
           continue;
         }
         const end = length + run;
-        if (end > MAX_BLOCK_BYTES) throw tooLong(bit);
+        if (end > MAX_BLOCK_BYTES) throw faultAt(bit, endBit, TOO_LONG);
         const repeated = list.front;
         counts[repeated]! += run;
         bytes[length] = repeated;
@@ -95,13 +97,13 @@ export class BlockColumn {
           this.endBit = bit;
           return;
         }
-        if (length === MAX_BLOCK_BYTES) throw tooLong(bit);
+        if (length === MAX_BLOCK_BYTES) throw faultAt(bit, endBit, TOO_LONG);
         const byte = list.take(symbol - 1);
         counts[byte]!++;
         bytes[length++] = byte;
       }
     }
-    throw bit > endBit ? cutAt(endBit) : new Bzip2Fault('it has fewer selectors than its symbols need', bit);
+    throw faultAt(bit, endBit, 'it has fewer selectors than its symbols need');
   }
 }
 
@@ -110,13 +112,7 @@ function fillRun(bytes: Uint8Array, byte: number, from: number, to: number): voi
   else for (let at = from; at < to; at++) bytes[at] = byte;
 }
 
-function tooLong(bit: number): Bzip2Fault {
-  return new Bzip2Fault('it is longer than a block can be', bit);
-}
-
-function noCode(bit: number, endBit: number): Bzip2Fault {
-  // Zeros behind the end may be no code either.
-  return bit + MAX_CODE_BITS > endBit
-    ? cutAt(endBit)
-    : new Bzip2Fault('it has a code that stands for nothing', bit);
+/** What is wrong with a block, unless it is that the bytes have ended: then zeros have been read for its codes. */
+function faultAt(bit: number, endBit: number, message: string): Bzip2Fault {
+  return bit > endBit ? cutAt(endBit) : new Bzip2Fault(message, bit);
 }

@@ -1,7 +1,10 @@
 import type { ByteSource } from '../bytes/byte-source.js';
-import { BLOCK_MAGIC, MAGIC_BITS } from './format.js';
+import { BLOCK_MAGIC, MAGIC_BITS, MAX_COMPRESSED_BYTES } from './format.js';
 
 const PIECE_BYTES = 1024 * 1024;
+
+/** No block is as long as this: where none begins for so long, what follows is no bzip2 data. */
+const MAX_GAP_BYTES = 4 * MAX_COMPRESSED_BYTES;
 
 /** Whatever bit it begins at, five bytes behind the magic's first are all its own. */
 const WHOLE_BYTES = 5;
@@ -17,14 +20,16 @@ for (let shift = 0; shift < 8; shift++)
 
 /**
  * Finds every place that looks like the beginning of a block: its magic, at any bit. Some may be none, as a block's
- * data can look like a magic by chance. Yields places in bits from the beginning of the source, in order.
+ * data can look like a magic by chance. Yields places in bits from the beginning of the source, in order, and gives
+ * up where there are none for long.
  */
 export function* possibleBlocks(source: ByteSource): Generator<number> {
   // Bytes before and behind a piece that a magic can reach to.
   const [before, behind] = [WHOLE_BYTES, 8];
   const buffer = new Uint8Array(before + PIECE_BYTES + behind);
   const view = new DataView(buffer.buffer);
-  for (let start = 0; start < source.size; start += PIECE_BYTES) {
+  let last = 0;
+  for (let start = 0; start < source.size && start - last < MAX_GAP_BYTES; start += PIECE_BYTES) {
     const from = Math.max(0, start - before);
     const to = Math.min(source.size, start + PIECE_BYTES + behind);
     const shiftOfBuffer = from - start + before;
@@ -33,7 +38,10 @@ export function* possibleBlocks(source: ByteSource): Generator<number> {
     const end = before + Math.min(PIECE_BYTES, source.size - start);
     for (let at = before; at < end; at += STEP_BYTES) {
       if (isPair[view.getUint16(at)] === 0) continue;
-      for (const bit of magicsAround(view, at)) yield (start - before) * 8 + bit;
+      for (const bit of magicsAround(view, at)) {
+        last = start;
+        yield (start - before) * 8 + bit;
+      }
     }
   }
 }

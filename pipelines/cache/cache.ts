@@ -1,6 +1,5 @@
 import {
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -17,6 +16,7 @@ import { readableHostError, systemErrorCode } from '../../images/bytes/host-erro
 import type { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
 import { acquireLock, type Lock, type LockOptions, sweepLocks } from './lock.js';
+import { makeFolder } from './make-folder.js';
 import { type Artifact, decodeRecord, encodeRecord, type StageRecord } from './record.js';
 import { removeAll, Scratch } from './scratch.js';
 import { digestOfFile, StatCache } from './stat-cache.js';
@@ -72,14 +72,10 @@ export class Cache {
 
   /** Opens the cache in a folder and makes it if need be. Throws a DiagnosticError when it can't be written. */
   static open(folder: string): Cache {
-    for (const name of ['ac', 'cas', 'bad', 'locks', 'tmp', 'downloads', 'logs']) {
-      try {
-        mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
-      } catch (cause) {
-        throw readableHostError(cause, join(folder, name));
-      }
-    }
-    return new Cache(resolve(folder));
+    const absolute = resolve(folder);
+    for (const name of ['ac', 'cas', 'bad', 'locks', 'tmp', 'downloads', 'logs'])
+      makeFolder(join(absolute, name));
+    return new Cache(absolute);
   }
 
   /** Where the bytes with a digest lie just now, if they are here: open it before anything else is waited for. */

@@ -164,9 +164,11 @@ export async function digestOfFile(
     const status = fstatSync(descriptor);
     if (!status.isFile() && !status.isBlockDevice())
       throw hostError('it is no file', 'Name a file.', { file: path.toString() });
-    const buffer = Buffer.allocUnsafe(status.isFile() ? Math.min(PIECE_BYTES, status.size + 1) : PIECE_BYTES);
-    for (;;) {
-      const count = readSync(descriptor, buffer, 0, buffer.length, size);
+    // A file that somebody appends to all the time would never end.
+    const end = status.isFile() ? status.size : Number.POSITIVE_INFINITY;
+    const buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, end));
+    while (size < end) {
+      const count = readSync(descriptor, buffer, 0, Math.min(buffer.length, end - size), size);
       if (count === 0) break;
       hash.update(buffer.subarray(0, count));
       size += count;

@@ -1,7 +1,7 @@
 import { type ByteString, textFromByteString } from '../../images/bytes/byte-string.js';
 import { imageError } from '../../images/diagnostic.js';
 import { componentsOf, faultOfName, PATH_BYTES_MAX } from '../../images/tree/name.js';
-import type { DirectoryNode, TreeNode } from '../../images/tree/node.js';
+import type { DirectoryNode, SymlinkNode, TreeNode } from '../../images/tree/node.js';
 import { joinPath } from '../../images/tree/tree.js';
 
 /** Where a path leads in a root. */
@@ -35,9 +35,15 @@ interface Name {
 
 /**
  * Finds where a path leads, as for a process whose root directory this is: symbolic links are followed inside it, `..`
- * ends at it. The last name is followed only with `followLast`. Throws a DiagnosticError at a loop of links.
+ * ends at it. The last name is followed only with `followLast`. `onLink` is told of each link that is followed, with
+ * its real path. Throws a DiagnosticError at a loop of links.
  */
-export function findPlace(root: DirectoryNode, path: ByteString, followLast = false): Place {
+export function findPlace(
+  root: DirectoryNode,
+  path: ByteString,
+  followLast = false,
+  onLink?: (path: ByteString, link: SymlinkNode) => void,
+): Place {
   const top = { path: '/', node: root };
   let chain: { readonly path: ByteString; readonly node: DirectoryNode }[] = [top];
   const pending: Name[] = componentsOf(path)
@@ -68,6 +74,7 @@ export function findPlace(root: DirectoryNode, path: ByteString, followLast = fa
           'The links lead in a circle: remove one of them from the base.',
         );
       }
+      onLink?.(here, node);
       if (node.target.startsWith('/')) chain = [top];
       for (const name of componentsOf(node.target).reverse()) pending.push({ name, link: here });
       continue;

@@ -26,7 +26,7 @@ export interface EngineOptions {
   readonly rerun: ReadonlySet<string>;
   /** Whether a stage may run; a stage that may not and has to is a DiagnosticError. */
   readonly mayRun?: (stage: Stage) => boolean;
-  /** Folder for files that the cache does not keep, on the filesystem where they will stay. */
+  /** Folder for files that the cache does not keep, on the filesystem where they will stay. It is made when needed. */
   readonly staging: string;
   /** Where the bytes of a digest may lie besides the cache: the outputs of the build before. */
   readonly locate: (artifact: Artifact) => Promise<string | undefined>;

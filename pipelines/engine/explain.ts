@@ -34,7 +34,10 @@ export async function explain(
 function explanationOf(outlook: StageOutlook, recipe: string, cache: Cache): Explanation {
   const { stage, fields, key, record, waitsFor, fault } = outlook;
   const state = record !== undefined ? 'hit' : waitsFor.length > 0 ? 'unknown' : 'miss';
-  const nearest = record === undefined && fields !== undefined ? nearestRecord(stage.name, recipe, fields, cache) : undefined;
+  const nearest =
+    record === undefined && fields !== undefined
+      ? nearestRecord(stage.name, recipe, fields, cache)
+      : undefined;
   const unknown = new Set(
     Object.entries(stage.inputs)
       .filter(([, input]) => input.kind === 'artifact' && waitsFor.includes(input.stage.name))

@@ -132,7 +132,10 @@ async function addForBytes(
     const known = outlooks.get(stage)?.record?.artifacts[artifact];
     if (known === undefined || reasons.has(stage)) return;
     if (await isHere(known, outlooks.get(stage)?.record, options)) return;
-    reasons.set(stage, known.stored ? 'its bytes are not in the cache any more' : 'its file is not in the output folder');
+    reasons.set(
+      stage,
+      known.stored ? 'its bytes are not in the cache any more' : 'its file is not in the output folder',
+    );
     await wantInputs(stage);
   };
   const wantInputs = async (stage: Stage): Promise<void> => {

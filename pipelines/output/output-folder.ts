@@ -16,6 +16,7 @@ import type { Pace } from '../../images/bytes/pace.js';
 import { copySparse } from '../../images/bytes/sparse-copy.js';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
 import { acquireLock, type Lock, type LockOptions, sweepLock } from '../cache/lock.js';
+import { makeFolder } from '../cache/make-folder.js';
 import { identityIn, mayBeAlive, nameOf, thisProcess } from '../cache/process-identity.js';
 import { removeAll } from '../cache/scratch.js';
 import { fileState, type StatCache } from '../cache/stat-cache.js';
@@ -42,7 +43,7 @@ type Kind = 'new' | 'made' | 'old';
  *   out/.sample.<id>.old    what was there before, for the moment of the change
  */
 export class OutputFolder {
-  /** For files that the cache does not keep. */
+  /** A folder for files that the cache does not keep; who first needs it makes it. */
   readonly staging: string;
   /** Notes on what was kept of the user's. */
   readonly notes: string[] = [];
@@ -79,10 +80,10 @@ export class OutputFolder {
     let folder = resolve(path);
     try {
       if (existsSync(path)) folder = realpathSync(path);
-      mkdirSync(dirname(folder), { recursive: true });
     } catch (cause) {
       throw readableHostError(cause, folder);
     }
+    makeFolder(dirname(folder));
     const lockPath = join(dirname(folder), `.${basename(folder)}.lock`);
     const lock = await acquireLock(lockPath, options);
     const output = new OutputFolder(folder, lock, statCache, pace);
@@ -91,7 +92,6 @@ export class OutputFolder {
       await output.recover();
       output.checkFree(folder);
       output.last = readManifest(folder);
-      for (const own of [output.staging, output.set]) mkdirSync(own);
     } catch (error) {
       output.release();
       throw error instanceof DiagnosticError ? error : readableHostError(error, folder);
@@ -106,7 +106,7 @@ export class OutputFolder {
 
   /** A file of the last build with these bytes, if it still has them; the one of that name, if there are several. */
   async locate(sha256: string, size: number, name?: string): Promise<string | undefined> {
-    return locateOutput(this.path, sha256, size, this.statCache, this.pace, name);
+    return locateIn(this.path, this.last, { sha256, size, name }, this.statCache, this.pace);
   }
 
   /** Whether the last build left a small file with just this text. */
@@ -287,16 +287,26 @@ export class OutputFolder {
   }
 }
 
-/** A file of an output folder with these bytes, if it still has them; the one of that name, if there are several. */
-export async function locateOutput(
+/** A file of an output folder with these bytes, if it still has them. */
+export function locateOutput(
   folder: string,
   sha256: string,
   size: number,
   statCache: StatCache,
   pace: Pace,
-  name?: string,
 ): Promise<string | undefined> {
-  const outputs = (readManifest(folder)?.outputs ?? []).filter((output) => output.sha256 === sha256);
+  return locateIn(folder, readManifest(folder), { sha256, size }, statCache, pace);
+}
+
+async function locateIn(
+  folder: string,
+  manifest: Manifest | undefined,
+  wanted: { readonly sha256: string; readonly size: number; readonly name?: string | undefined },
+  statCache: StatCache,
+  pace: Pace,
+): Promise<string | undefined> {
+  const { sha256, size, name } = wanted;
+  const outputs = (manifest?.outputs ?? []).filter((output) => output.sha256 === sha256);
   for (const output of outputs.sort((a, b) => Number(b.name === name) - Number(a.name === name))) {
     const path = join(folder, output.name);
     const status = lstatSync(path, { throwIfNoEntry: false });

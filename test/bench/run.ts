@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { againContestants, coldContestants, decodeContestants, type Places } from './builds.js';
 import { type Contestant, compare, table } from './measure.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -107,7 +108,12 @@ function readContestants(): Contestant[] {
 const benchmarks: Record<string, readonly [title: string, contestants: () => Contestant[]]> = {
   fill: ['Fill a 2 GiB image', fillContestants],
   read: ['Look into an image', readContestants],
+  cold: ['Build a root image from a packed base', () => coldContestants(places)],
+  again: ['Build it again', () => againContestants(places)],
+  decode: ['Decode bzip2 without lbzip2', () => decodeContestants(places)],
 };
+
+const places: Places = { root, work, packed: join(fixtures, 'debian.ext2.bz2'), isRoot };
 
 const chosen = process.argv.slice(2);
 prepareFixtures();

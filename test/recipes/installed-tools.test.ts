@@ -19,11 +19,17 @@ testWith(['make', 'fakeroot'], 'the archive of the installed tools is what the r
   );
 });
 
-async function buildSample(name: string, lacks: readonly string[]): Promise<{ sums: string; said: string[] }> {
+async function buildSample(
+  name: string,
+  lacks: readonly string[],
+): Promise<{ sums: string; said: string[] }> {
   const said: string[] = [];
   const { signal } = new AbortController();
   await build(
-    rootImagePipeline(loadRecipe('sample'), { offline: true, hasProgram: (program) => !lacks.includes(program) }),
+    rootImagePipeline(loadRecipe('sample'), {
+      offline: true,
+      hasProgram: (program) => !lacks.includes(program),
+    }),
     {
       cache: Cache.open(join(folder, `${name}-cache`)),
       out: join(folder, name),

@@ -58,8 +58,9 @@ describeWith(['bzip2'], 'what bzip2 wrote', () => {
       const pieces: Buffer[] = [];
       const stream = unbzip2();
       stream.on('data', (piece: Buffer) => pieces.push(piece));
+      const ended = once(stream, 'end');
       stream.end(compress(data));
-      await once(stream, 'end');
+      await ended;
       expect((await decode(compress(data))).equals(Buffer.concat(pieces))).toBe(true);
     },
   );

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { acquireLock, sweepLock, sweepLocks, tryLock } from '../../../pipelines/cache/lock.js';
-import { identityIn, nameOf, type ProcessIdentity, thisProcess } from '../../../pipelines/cache/process-identity.js';
+import {
+  identityIn,
+  nameOf,
+  type ProcessIdentity,
+  thisProcess,
+} from '../../../pipelines/cache/process-identity.js';
 import { compiled } from '../../support/compiled.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -78,9 +83,10 @@ test('one of another container counts while it shows that it lives', () => {
   expect(tryLock(path)).toHaveProperty('release');
 });
 
-test('a process that died while it broke a lock is in nobody\'s way', () => {
+test("a process that died while it broke a lock is in nobody's way", () => {
   const { folder, path } = locks();
-  for (const name of ['lock', 'lock.break', 'lock.break.break']) writeFileSync(join(folder, name), nameOf(dead));
+  for (const name of ['lock', 'lock.break', 'lock.break.break'])
+    writeFileSync(join(folder, name), nameOf(dead));
   const lock = tryLock(path);
   if (!('release' in lock)) throw new Error('it was not taken over');
   lock.release();
@@ -114,7 +120,13 @@ function stateOf(pid: number): { state: string; started: string } {
 
 test('sweeping removes what the dead left, and nothing else', () => {
   const { folder } = locks();
-  const gone = ['a', 'a.break', 'b.break', `a.${nameOf(dead)}.0011aaff`, `a.break.${nameOf(ofOtherBoot)}.0011aaff`];
+  const gone = [
+    'a',
+    'a.break',
+    'b.break',
+    `a.${nameOf(dead)}.0011aaff`,
+    `a.break.${nameOf(ofOtherBoot)}.0011aaff`,
+  ];
   for (const name of gone) writeFileSync(join(folder, name), nameOf(dead));
   const stays = ['live', 'live.break', `live.${nameOf(thisProcess)}.0011aaff`];
   for (const name of stays) writeFileSync(join(folder, name), nameOf(thisProcess));

@@ -68,5 +68,6 @@ test('one that says what can not be is none', () => {
     { format: 1, ...record, milliseconds: '12' },
     { format: 1, ...record, facts: undefined },
   ];
-  for (const body of bad) expect(decodeRecord(forged(body), key), canonicalJson(body as never)).toBeUndefined();
+  for (const body of bad)
+    expect(decodeRecord(forged(body), key), canonicalJson(body as never)).toBeUndefined();
 });

@@ -124,7 +124,7 @@ export function outputsIn(folder: string): Record<string, string> {
 export function leftovers(folder: string): string[] {
   const inside = (name: string): string[] =>
     existsSync(join(folder, name)) ? readdirSync(join(folder, name)).map((file) => `${name}/${file}`) : [];
-  const known = ['ac', 'bad', 'cas', 'downloads', 'files.json', 'locks', 'tmp'];
+  const known = ['ac', 'bad', 'cas', 'downloads', 'files.json', 'locks', 'logs', 'tmp'];
   return [
     ...inside('cache/tmp'),
     ...inside('cache/locks'),

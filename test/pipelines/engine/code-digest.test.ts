@@ -65,7 +65,8 @@ test('depends on which module has which text', () => {
 });
 
 test('a module that is not there, and a folder, are no reason to fail', () => {
-  const stage = "import './gone.js';\nnew URL('./deep', import.meta.url);\n// taken from './deep' and from 'prose'";
+  const stage =
+    "import './gone.js';\nnew URL('./deep', import.meta.url);\n// taken from './deep' and from 'prose'";
   expect(digestWith({ 'stage.js': stage })).toMatch(/^[0-9a-f]{64}$/);
 });
 

@@ -18,8 +18,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Pace } from '../../../images/bytes/pace.js';
-import type { JsonValue } from '../../../pipelines/cache/canonical-json.js';
 import { Cache } from '../../../pipelines/cache/cache.js';
+import type { JsonValue } from '../../../pipelines/cache/canonical-json.js';
 import { keyOf } from '../../../pipelines/cache/record.js';
 import { HostInputs, keyFieldsOf } from '../../../pipelines/engine/key.js';
 import type { Stage, StageInput } from '../../../pipelines/engine/stage.js';
@@ -95,7 +95,9 @@ test('no two parameters share a key', async () => {
   await fc.assert(
     fc.asyncProperty(fc.dictionary(name, value), fc.dictionary(name, value), async (one, other) => {
       const same = JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
-      expect((await keyOfStage({ parameters: one })) === (await keyOfStage({ parameters: other }))).toBe(same);
+      expect((await keyOfStage({ parameters: one })) === (await keyOfStage({ parameters: other }))).toBe(
+        same,
+      );
     }),
     { numRuns: 30 },
   );
@@ -133,7 +135,10 @@ test('only the bytes of a file count; with `mode` also whether it is executable'
   const folder = temporaryFolder();
   const path = join(folder, 'input');
   const key = (mode?: true) =>
-    keyOfStage({ inputs: { input: { kind: 'file', path, ...(mode === undefined ? {} : { mode }) } } }, folder);
+    keyOfStage(
+      { inputs: { input: { kind: 'file', path, ...(mode === undefined ? {} : { mode }) } } },
+      folder,
+    );
   writeFileSync(path, 'bytes');
   const before = await key();
   const beforeWithMode = await key(true);
@@ -319,6 +324,8 @@ test('the key is the digest of the fields', async () => {
     new Map([['from', { sha256: 'f'.repeat(64), size: 1 }]]),
   );
   expect(Object.keys(fields).sort()).toEqual(['code', 'input from', 'parameter a.b', 'stage', 'trees']);
-  const text = JSON.stringify(Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))));
+  const text = JSON.stringify(
+    Object.fromEntries(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1))),
+  );
   expect(keyOf(fields)).toBe(createHash('sha256').update(text).digest('hex'));
 });
