@@ -31,13 +31,21 @@ export async function writeGzipFile<T>(
   fill: (stream: GzipStream) => Promise<T>,
   { name = path, signal }: GzipOptions = {},
 ): Promise<T> {
-  const gzip = createGzip({ level: LEVEL, chunkSize: PIECE_BYTES });
   const file = createWriteStream(path, { fd: makeFile(path, name) });
+  const gzip = createGzip({ level: LEVEL, chunkSize: PIECE_BYTES });
+  // A write that is under way when the stream breaks is never called back.
+  let broken: (reason: unknown) => void = () => {};
   const written = pipeline(gzip, file, signal === undefined ? {} : { signal });
-  // It is looked at in the end: until then its failure ends the writes.
-  written.catch(() => {});
+  written.catch((reason: unknown) => broken(reason));
+  const write = (bytes: Uint8Array): Promise<void> =>
+    new Promise((resolve, reject) => {
+      broken = reject;
+      // Called when zlib is done with the bytes.
+      gzip.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
   try {
-    const result = await filled(gzip, fill);
+    const result = await fill({ write });
+    gzip.end();
     await written;
     return result;
   } catch (error) {
@@ -56,21 +64,6 @@ function makeFile(path: string, name: string): number {
   } catch (cause) {
     throw readableHostError(cause, name);
   }
-}
-
-async function filled<T>(
-  gzip: ReturnType<typeof createGzip>,
-  fill: (stream: GzipStream) => Promise<T>,
-): Promise<T> {
-  const result = await fill({
-    write: (bytes) =>
-      new Promise((resolve, reject) => {
-        // Called when zlib is done with the bytes.
-        gzip.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
-  });
-  gzip.end();
-  return result;
 }
 
 function explained(cause: unknown, error: unknown, name: string, signal?: AbortSignal): unknown {

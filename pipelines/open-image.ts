@@ -6,6 +6,7 @@ import type { Pace } from '../images/bytes/pace.js';
 import { isCpio, treeOfCpio } from '../images/cpio/reader.js';
 import { imageError, usageError } from '../images/diagnostic.js';
 import { isExt2, openExt2 } from '../images/ext2/reader.js';
+import { Gfs2Filesystem } from '../images/gfs/gfs2/reader.js';
 import { OpenGfsFilesystem } from '../images/gfs/reader.js';
 import { isGfs2, isOpenGfs } from '../images/gfs/superblock.js';
 import { hasPoolLabel, openPool } from '../images/pool/pool.js';
@@ -82,7 +83,8 @@ export async function openFilesystem(path: string, options: OpenOptions): Promis
   const { source, close } = await openDevice(path, options);
   try {
     const filesystem = await filesystemIn(source, path, options.pace);
-    const closeContents = filesystem instanceof TreeFilesystem ? filesystem.close.bind(filesystem) : undefined;
+    const closeContents =
+      filesystem instanceof TreeFilesystem ? filesystem.close.bind(filesystem) : undefined;
     filesystem.close = () => {
       closeContents?.();
       close();
@@ -108,12 +110,12 @@ async function filesystemIn(source: ByteSource, name: string, pace: Pace): Promi
     case 'tree':
       return treeOfStage(source, name);
     case 'gfs2':
-      throw imageError({ file: name }, 'this is a GFS2 filesystem, which this version does not read yet');
+      return new Gfs2Filesystem(source);
     case 'unknown':
       throw imageError(
         { file: name },
         'no filesystem or archive that is known here',
-        'Known are OpenGFS (with or without a pool label), ext2/3/4, tar and cpio; also compressed with gzip, bzip2, xz or zstd.',
+        'Known are OpenGFS and GFS2 (with or without a pool label), ext2/3/4, tar and cpio; also compressed with gzip, bzip2, xz or zstd.',
       );
   }
 }
@@ -156,10 +158,7 @@ class ContentBeside implements ByteSource {
 }
 
 /** Everything in an open image or archive, behind a pool label if there is one, as a Tree. The source stays open. */
-export async function treeOfSource(
-  source: ByteSource,
-  pace: Pace,
-): Promise<{ tree: Tree; format: string }> {
+export async function treeOfSource(source: ByteSource, pace: Pace): Promise<{ tree: Tree; format: string }> {
   const device = hasPoolLabel(source) ? openPool([source]) : source;
   const filesystem = await filesystemIn(device, source.name, pace);
   const tree =

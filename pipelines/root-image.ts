@@ -2,9 +2,12 @@ import { statSync } from 'node:fs';
 import { FileSource } from '../images/bytes/byte-source.js';
 import { findProgram } from './cluster-tools/run-program.js';
 import { compressionOf } from './compression.js';
+import type { DebianPackage } from './debian-packages.js';
 import type { Stage, StageInput } from './engine/stage.js';
 import type { Pipeline } from './pipeline.js';
-import type { CvsSource, Recipe, Source } from './recipe/recipe.js';
+import type { Base, CvsSource, Recipe, Source } from './recipe/recipe.js';
+import { baseDebootstrapStage } from './stages/base-debootstrap.js';
+import { baseReleaseStage } from './stages/base-release.js';
 import { baseTreeStage } from './stages/base-tree.js';
 import { checkStage } from './stages/check.js';
 import { CLUSTER_TOOLS_PROGRAMS, clusterToolsStage, installedToolsStage } from './stages/cluster-tools.js';
@@ -27,6 +30,8 @@ import { unpackStage } from './stages/unpack.js';
 export interface PipelineOptions {
   /** Don't use the network. */
   readonly offline: boolean;
+  /** Packages that a Debian base has to come out with. */
+  readonly locked?: readonly DebianPackage[];
   /** Whether this host has a program; by default it is looked for. */
   readonly hasProgram?: (name: string) => boolean;
 }
@@ -48,7 +53,7 @@ export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pip
   const stages = new StageList(recipe, options);
 
   // 5.1 Base root image
-  const found = stages.source('base', base.source, base.kind === 'directory' ? 'all' : undefined);
+  const found = stages.base(base);
   const baseTree = stages.add(baseTreeStage(base, found.input, found.isUnpacked, recipe));
 
   // 5.2 GFS root image: the configuration files and the lock table; the image itself comes last
@@ -144,6 +149,16 @@ class StageList {
     const stage = this.add(
       unpackStage(`${name}-unpack`, `Unpack the ${titleOf(name)}`, input, source, this.recipe),
     );
+    return { input: { kind: 'artifact', stage, artifact: 'file' }, isUnpacked: true };
+  }
+
+  base(base: Exclude<Base, { kind: 'given' }>): { input: StageInput; isUnpacked: boolean } {
+    if (base.kind !== 'mmdebstrap')
+      return this.source('base', base.source, base.kind === 'directory' ? 'all' : undefined);
+    const { offline, locked } = this.options;
+    const release = this.add(baseReleaseStage(base.mmdebstrap, offline));
+    const input: StageInput = { kind: 'artifact', stage: release, artifact: 'release' };
+    const stage = this.add(baseDebootstrapStage(base.mmdebstrap, input, this.recipe.epoch, locked));
     return { input: { kind: 'artifact', stage, artifact: 'file' }, isUnpacked: true };
   }
 

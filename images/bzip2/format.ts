@@ -42,9 +42,6 @@ export const MAX_ALPHABET = 258;
 /** A run is told by its first bytes: after so many equal ones comes the number of further ones, 0 to 255. */
 export const RUN_BYTES = 4;
 
-/** What the largest block can come out as: nothing but runs of 4 + 255 bytes, told by five bytes each. */
-export const MAX_OUTPUT_BYTES = (MAX_BLOCK_BYTES / (RUN_BYTES + 1)) * (RUN_BYTES + 255);
-
 /**
  * Longest compressed block in bytes: magic, checksum, bit and origin, the map of used bytes, selectors of at most
  * 6 bits (their number has 15), the tables, and as many codes as bytes fit, one more for the end.

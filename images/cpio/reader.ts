@@ -24,8 +24,8 @@ export function isCpio(source: ByteSource): boolean {
 
 /**
  * Reads cpio archives, several one after the other as in an initramfs, into a Tree; contents stay in the archive.
- * The checksums of the crc form are not looked at. Throws a DiagnosticError with the offset on damage, on names with
- * `..` and on paths through something that is no directory.
+ * The checksums of the crc form are not looked at. Throws a DiagnosticError with the offset on damage, on an archive
+ * without its trailer, on names with `..` and on paths through something that is no directory.
  */
 export async function treeOfCpio(source: ByteSource, pace: Pace): Promise<Tree> {
   const reader = new CpioReader(source);
@@ -39,6 +39,8 @@ class CpioReader {
   /** Files with several names, by device and inode: their data comes with the last one (newc). */
   private linked = new Map<string, LeafNode>();
   private position = 0;
+  /** Whether an archive has begun whose trailer has not come yet. */
+  private open = false;
 
   constructor(private readonly source: ByteSource) {
     this.metadata = new CachedSource(source, 4096, 64);
@@ -50,7 +52,10 @@ class CpioReader {
 
   /** Reads the next member into the Tree; false at the end. */
   readMember(): boolean {
-    if (!this.skipPadding()) return false;
+    if (!this.skipPadding()) {
+      if (this.open) throw this.fail(this.source.size, 'the archive is cut short: its trailer is missing');
+      return false;
+    }
     const offset = this.position;
     const header = readHeader(this.metadata, offset);
     if (typeof header === 'string') throw this.fail(offset, header);
@@ -66,6 +71,7 @@ class CpioReader {
     const name = byteString(stored.subarray(0, -1));
     this.position = Math.min(this.source.size, align(data + header.size, header.alignment));
     // Links do not reach from one archive into the next.
+    this.open = name !== TRAILER;
     if (name === TRAILER) this.linked = new Map();
     else this.add(this.checkName(name, offset), header, data, offset);
     return true;
@@ -129,15 +135,14 @@ class CpioReader {
       return;
     }
     const known = this.linked.get(header.identity);
-    if (known === undefined) {
+    // Inode numbers are cut to the width of their field: what has another type is another file.
+    if (known === undefined || known.type !== node.type) {
       this.linked.set(header.identity, this.builder.put(path, node));
       return;
     }
     this.builder.put(path, known);
-    if (node.type === 'file' && known.type === 'file' && node.size > 0 && known.size === 0) {
-      this.builder.replace(known, node);
-      this.linked.set(header.identity, node);
-    }
+    // Changed in place: to look for its other names takes long when there are many such files.
+    if (node.type === 'file' && known.type === 'file' && known.size === 0) Object.assign(known, node);
   }
 
   private checkName(name: ByteString, offset: number): ByteString {

@@ -1,6 +1,7 @@
 import { readBytes } from '../bytes/byte-source.js';
 import { imageError } from '../diagnostic.js';
 import { BlockState, type BlockStateValue, countStates, nextFree, setStateAt, stateAt } from './bitmap.js';
+import type { CommitBlock } from './commit.js';
 import { RESOURCE_GROUP_HEADER_BYTES } from './constants.js';
 import { readResourceIndex } from './indexes.js';
 import { faultOfHeader } from './metadata-header.js';
@@ -83,12 +84,12 @@ export class Allocator {
   }
 
   /** The groups that changed: where each lies and its blocks, header and bitmap. */
-  *groupsToWrite(): Generator<{ address: number; blocks: Buffer }> {
+  *groupsToWrite(): Generator<CommitBlock> {
     const { dialect, geometry } = this.image;
     for (const { record, header, counters, bitmap, changed } of this.groups) {
       if (!changed) continue;
-      const blocks = dialect.resourceGroup.encode(geometry, record.length, header, counters, bitmap);
-      yield { address: record.address, blocks };
+      const bytes = dialect.resourceGroup.encode(geometry, record.length, header, counters, bitmap);
+      yield { address: record.address, bytes };
     }
   }
 

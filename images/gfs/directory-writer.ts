@@ -15,6 +15,9 @@ export interface DirectoryTarget {
   readonly type: number;
 }
 
+/** Writes what a dialect's leaves have besides the fields of all; `position` leaves stand before it in its chain. */
+export type LeafFields = (block: Buffer, position: number) => void;
+
 /** What a directory's dinode says about its entries (§3.7, §5). */
 export interface DirectoryShape {
   readonly size: number;
@@ -39,6 +42,7 @@ export class DirectoryWriter {
     private readonly geometry: Geometry,
     private readonly plan: DirectoryPlan,
     private readonly blocks: MetadataBlocks,
+    private readonly leafFields: LeafFields,
   ) {
     for (let count = countLeafBlocks(plan); count > 0; count--) this.leaves.push(blocks.allocateMetadata());
     if (plan.kind === 'hashed' && this.tableHeight > 0) {
@@ -96,7 +100,7 @@ export class DirectoryWriter {
       }
       for (const [position, names] of leaf.chain.entries()) {
         const next = position + 1 < leaf.chain.length ? this.leaves[used + 1]! : 0;
-        this.writeLeaf(this.leaves[used]!, leaf.depth, names, next, targets);
+        this.writeLeaf(this.leaves[used]!, leaf.depth, position, names, next, targets);
         used += 1;
         entries += names.length;
       }
@@ -107,6 +111,7 @@ export class DirectoryWriter {
   private writeLeaf(
     address: number,
     depth: number,
+    position: number,
     names: readonly PlannedName[],
     next: number,
     targets: (name: ByteString) => DirectoryTarget,
@@ -117,6 +122,7 @@ export class DirectoryWriter {
     block.writeUInt16BE(names.length, 26);
     block.writeUInt32BE(PayloadFormat.directory, 28);
     writeInt64BE(block, next, 32);
+    this.leafFields(block, position);
     writeChain(block, LEAF_HEADER_BYTES, names, targets);
     this.blocks.writeBlock(address, block);
   }

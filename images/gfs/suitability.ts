@@ -1,4 +1,4 @@
-import { textFromByteString } from '../bytes/byte-string.js';
+import { type ByteString, textFromByteString } from '../bytes/byte-string.js';
 import { imageError } from '../diagnostic.js';
 import type { TreeNode } from '../tree/node.js';
 import type { Tree } from '../tree/tree.js';
@@ -11,26 +11,36 @@ export interface Excluded {
   readonly what: string;
 }
 
+/** What a dialect says about single files. */
+export interface NodeLimits {
+  /** Extended attributes that are left out. */
+  unkept(node: TreeNode): readonly ByteString[];
+  /** What of a file can't be stored and can't be left out. */
+  fault(node: TreeNode): string | undefined;
+  readonly hint: string;
+}
+
 /**
- * What of a Tree will be left out: extended attributes, which the period's OpenGFS stores in a form nobody could
- * give us. Throws a DiagnosticError for what can't be left out: a symbolic link or a file that is too long.
+ * What of a Tree will be left out. Throws a DiagnosticError for what can't be left out: a symbolic link or a file
+ * that is too long.
  */
-export function excludedFrom(image: GfsVolume, tree: Tree): Excluded[] {
+export function excludedFrom(image: GfsVolume, tree: Tree, limits: NodeLimits): Excluded[] {
+  const faultOf = (node: TreeNode): string | undefined => faultOfNode(image, node) ?? limits.fault(node);
   const remarkable = new Set<TreeNode>();
   for (const node of [tree.root, ...tree.nodes().keys()]) {
-    if (node.xattrs !== undefined || faultOfNode(image, node) !== undefined) remarkable.add(node);
+    if (limits.unkept(node).length > 0 || faultOf(node) !== undefined) remarkable.add(node);
   }
   const excluded: Excluded[] = [];
   if (remarkable.size === 0) return excluded;
   // Only now are paths needed.
   for (const { path, node } of tree.entries()) {
     if (!remarkable.delete(node)) continue;
-    const fault = faultOfNode(image, node);
+    const fault = faultOf(node);
     if (fault !== undefined) {
       const location = { file: image.name, path: textFromByteString(path) };
-      throw imageError(location, fault, 'Larger blocks (mkfs_gfs -b) hold more.');
+      throw imageError(location, fault, limits.hint);
     }
-    for (const name of node.xattrs?.keys() ?? []) {
+    for (const name of limits.unkept(node)) {
       excluded.push({ path, what: `extended attribute ${textFromByteString(name)}` });
     }
   }

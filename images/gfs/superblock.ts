@@ -50,7 +50,8 @@ const offsets = {
 
 const LOCK_NAME_FIELD_BYTES = 64;
 
-function readName(bytes: Buffer, offset: number): string {
+/** A lock protocol or lock table name, up to its NUL. */
+export function readLockName(bytes: Buffer, offset: number): string {
   const field = bytes.subarray(offset, offset + LOCK_NAME_FIELD_BYTES);
   const end = field.indexOf(0);
   return byteString(end < 0 ? field : field.subarray(0, end));
@@ -68,8 +69,8 @@ export function decodeSuperblock(bytes: Buffer): Superblock {
     journalIndex: readInodeNumber(bytes, offsets.journalIndex),
     resourceIndex: readInodeNumber(bytes, offsets.resourceIndex),
     root: readInodeNumber(bytes, offsets.root),
-    lockProtocol: readName(bytes, offsets.lockProtocol),
-    lockTable: readName(bytes, offsets.lockTable),
+    lockProtocol: readLockName(bytes, offsets.lockProtocol),
+    lockTable: readLockName(bytes, offsets.lockTable),
     quota: readInodeNumber(bytes, offsets.quota),
     license: readInodeNumber(bytes, offsets.license),
   };

@@ -24,6 +24,8 @@ export interface StageRecord {
   readonly facts: JsonValue;
   /** Blobs that the artifacts refer to: a tree's contents lie in them. */
   readonly references: readonly string[];
+  /** Digests of the user's files that they refer to where these lie. */
+  readonly hostFiles: readonly string[];
   /** How long the run took. */
   readonly milliseconds: number;
 }
@@ -41,6 +43,7 @@ const recordSchema = z.object({
   artifacts: z.record(z.string(), z.object({ sha256: digest, size: z.int().min(0), stored: z.boolean() })),
   facts: z.custom<JsonValue>((value) => value !== undefined),
   references: z.array(digest),
+  hostFiles: z.array(digest),
   milliseconds: z.number(),
 });
 

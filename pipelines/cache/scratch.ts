@@ -39,19 +39,21 @@ export class Scratch {
     }
   }
 
-  /** Who can't see this process takes what was not touched for long for a dead one's. */
+  /** Who can't see this process takes what was not touched for long for a dead one's. Ends when there is nothing. */
   private touch(): void {
     const now = new Date();
     const own = `${nameOf(thisProcess)}.`;
-    const names = this.names().filter((name) => name.startsWith(own));
-    for (const name of names) {
-      try {
+    let touched = 0;
+    try {
+      for (const name of this.names()) {
+        if (!name.startsWith(own)) continue;
         utimesSync(join(this.folder, name), now, now);
-      } catch {
-        // It was done just now.
+        touched += 1;
       }
+    } catch {
+      // What was here a moment ago is done, or the whole folder is gone.
     }
-    if (names.length > 0) return;
+    if (touched > 0) return;
     clearInterval(this.heartbeat);
     this.heartbeat = undefined;
   }

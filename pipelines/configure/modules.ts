@@ -63,8 +63,13 @@ export function installModules(
   for (const [name, node] of sortedEntries(source)) {
     const path = joinPath(folder, name);
     const place = root.find(path);
-    root.put(path, node);
     const detail = versions.includes(name) ? 'version' : nameOf(node);
+    // A recipe may name the root's own folder: what is there already is not touched.
+    if (place.kind === 'found' && place.node === node) {
+      root.note('modules', path, 'already done', { detail });
+      continue;
+    }
+    root.put(path, node);
     root.note('modules', path, place.kind === 'found' ? 'replaced' : 'added', { detail });
   }
   const fidelity = {

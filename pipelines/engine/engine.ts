@@ -142,10 +142,10 @@ export class Engine {
     }
     const isGood = cache.hasBlob(wanted) && (await cache.checkBlob(wanted.sha256, pace));
     if (!isGood) return undefined;
-    // A tree is no good without what it refers to.
-    for (const reference of known.record.references) {
+    // A tree is no good without what it refers to. A file of the user's in one recipe may be a download in another.
+    const { references, hostFiles } = known.record;
+    for (const reference of [...references, ...hostFiles.filter((file) => !this.hostFiles.has(file))])
       if (!(await cache.checkBlob(reference, pace))) return undefined;
-    }
     return cache.blobPath(wanted.sha256);
   }
 
@@ -314,8 +314,8 @@ export class Engine {
       Object.values(stage.inputs).map(async (input) => {
         if (input.kind !== 'artifact') return this.hostInputs.checkUnmoved(input);
         const { record } = await this.result(input.stage);
-        for (const reference of record.references) {
-          const file = this.hostFiles.get(reference);
+        for (const sha256 of record.hostFiles) {
+          const file = this.hostFiles.get(sha256);
           if (file !== undefined) await this.hostInputs.checkUnmoved(file);
         }
         const artifact = record.artifacts[input.artifact];

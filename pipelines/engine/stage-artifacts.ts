@@ -1,5 +1,5 @@
 import { lstatSync, renameSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { packContents } from '../../images/tree/pack.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { encodeTree, sourcesOfTreeFile } from '../../images/tree/tree-file.js';
@@ -20,6 +20,8 @@ export interface TakenArtifacts {
   readonly artifacts: Readonly<Record<string, Artifact>>;
   /** Blobs that the trees among them refer to. */
   readonly references: readonly string[];
+  /** Digests of the user's files that they refer to. */
+  readonly hostFiles: readonly string[];
   /** Settled once the cache has everything on disk. */
   readonly stored: Promise<unknown>;
   readonly made: ReadonlyMap<string, MadeFile>;
@@ -50,6 +52,7 @@ class Taking {
   readonly stored: Promise<void>[] = [];
   private readonly artifacts: Record<string, Artifact> = {};
   private readonly references = new Set<string>();
+  private readonly hostFiles = new Set<string>();
   private readonly made = new Map<string, MadeFile>();
 
   constructor(
@@ -63,8 +66,13 @@ class Taking {
   }
 
   result(): TakenArtifacts {
-    const { artifacts, made } = this;
-    return { artifacts, references: [...this.references].sort(), stored: allStored(this.stored), made };
+    return {
+      artifacts: this.artifacts,
+      references: [...this.references].sort(),
+      hostFiles: [...this.hostFiles].sort(),
+      stored: allStored(this.stored),
+      made: this.made,
+    };
   }
 
   /** A file that stays where the stage made it. */
@@ -90,7 +98,7 @@ class Taking {
         const bytes = await this.encoded(artifact.tree);
         // A file of the user's is no part of the cache: whoever has the same key has the same file.
         for (const reference of sourcesOfTreeFile(bytes))
-          if (!this.run.isHostFile(reference)) this.references.add(reference);
+          (this.run.isHostFile(reference) ? this.hostFiles : this.references).add(reference);
         return this.storeBytes(bytes);
       }
     }
@@ -128,16 +136,17 @@ class Taking {
   private sizeOf(path: string): number {
     const { name } = this.run.stage;
     const { work, artifacts } = this.folders;
-    let folder = dirname(path);
-    while (folder !== work && folder !== artifacts) {
-      if (folder === dirname(folder))
-        throw new RangeError(`${name} hands over ${path}, which it did not make`);
-      folder = dirname(folder);
-    }
+    if (!isInside(path, work) && !isInside(path, artifacts))
+      throw new RangeError(`${name} hands over ${path}, which it did not make`);
     const status = lstatSync(path);
     if (!status.isFile()) throw new RangeError(`${name} hands over ${path}, which is no file`);
     return status.size;
   }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const [first] = relative(folder, path).split('/');
+  return first !== '' && first !== '..';
 }
 
 async function allStored(stored: readonly Promise<void>[]): Promise<void> {

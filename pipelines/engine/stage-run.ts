@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readableHostError } from '../../images/bytes/host-error.js';
+import { readableHostError, systemErrorCode } from '../../images/bytes/host-error.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { sha256 } from '../cache/canonical-json.js';
@@ -10,7 +10,7 @@ import type { Contents } from './contents.js';
 import type { EngineOptions } from './engine.js';
 import type { RunReason } from './events.js';
 import type { ResolvedInput } from './key.js';
-import type { Stage, StageContext } from './stage.js';
+import type { Stage, StageContext, StageInput } from './stage.js';
 import { type MadeFile, takeArtifacts } from './stage-artifacts.js';
 
 /** One run of a stage, and what it needs of the engine. */
@@ -57,7 +57,8 @@ export async function runStage(run: StageRun): Promise<StageOutcome> {
   const folders = { work, artifacts: stage.keeping === 'digest' ? join(staging, stage.name) : work };
   try {
     return await runIn(run, folders);
-  } catch (error) {
+  } catch (cause) {
+    const error = withReason(cause, stage);
     if (stage.keeping === 'digest') removeAll(folders.artifacts);
     throw options.keepWork ? error : withLogsKept(error, run, work);
   } finally {
@@ -86,11 +87,19 @@ async function runIn(run: StageRun, folders: StageFolders): Promise<StageOutcome
     artifacts: taken.artifacts,
     facts: result.facts ?? null,
     references: taken.references,
+    hostFiles: taken.hostFiles,
     milliseconds,
   };
   const bytes = Object.values(taken.artifacts).reduce((sum, { size }) => sum + size, 0);
   options.listener({ type: 'stage-done', stage: stage.name, key, milliseconds, bytes });
   return { record, stored: taken.stored, made: taken.made };
+}
+
+/** A system call that failed in a stage, as a message for people; everything else as it is. */
+function withReason(cause: unknown, { name }: Stage): unknown {
+  if (systemErrorCode(cause) === undefined || !('syscall' in (cause as Error))) return cause;
+  const { path } = cause as NodeJS.ErrnoException;
+  return readableHostError(cause, path ?? `the stage ${name}`);
 }
 
 /** What programs printed outlives the work folder, and the messages that speak of it name the new place. */
@@ -107,6 +116,11 @@ function withLogsKept(error: unknown, { stage, options }: StageRun, work: string
     }));
   }
   return new DiagnosticError(diagnostics, { cause: error });
+}
+
+/** Whether what a stage makes may refer to a file of the user's. */
+function isInPlace(input: StageInput): boolean {
+  return input.kind === 'file' && input.inPlace === true;
 }
 
 /** A folder in which a run before may have left something. */
@@ -165,7 +179,7 @@ function contextOf(run: StageRun, { work, artifacts }: StageFolders): StageConte
     inputSource: async (name) => {
       const path = await inputPath(name);
       const input = inputOf(name);
-      const lasts = input.kind !== 'artifact' || input.stage.keeping === 'stored';
+      const lasts = input.kind === 'artifact' ? input.stage.keeping === 'stored' : isInPlace(input);
       return run.contents.open(digestOf(name).sha256, path, lasts);
     },
     inputTree: async (name) => {

@@ -22,10 +22,10 @@ interface Alternatives {
 const alternatives: readonly Alternatives[] = [
   {
     path: ['base'],
-    keys: ['image', 'tar', 'directory', 'given'],
+    keys: ['image', 'tar', 'directory', 'mmdebstrap', 'given'],
     attached: ['sha256', 'mirrors'],
     example: 'base: {image: ./root_fs.bz2}',
-    plain: ['directory', 'given'],
+    plain: ['directory', 'mmdebstrap', 'given'],
   },
   {
     path: ['clusterTools', 'source'],

@@ -13,4 +13,7 @@ export const DEFAULTS = {
   ubdMinorStep: 16,
   inittabSource: '/etc/inittab.ssi',
   getty: 'tty0',
+  debianVariant: 'minbase',
+  debianComponents: ['main'],
+  debianMirror: 'http://deb.debian.org/debian',
 } as const;

@@ -27,8 +27,24 @@ export interface CvsSource {
   readonly at: RecipePath;
 }
 
+/** A Debian root that mmdebstrap makes. */
+export interface MmdebstrapSettings {
+  /** Release of Debian, such as `bookworm`. */
+  readonly suite: string;
+  /** What is installed at least: mmdebstrap's `--variant`. */
+  readonly variant: string;
+  /** Packages to install besides. */
+  readonly include: readonly string[];
+  /** Paths that packages don't get to install: dpkg's `path-exclude`. */
+  readonly exclude: readonly string[];
+  readonly components: readonly string[];
+  /** URL of the archive. */
+  readonly mirror: string;
+}
+
 /** What the root begins with (HOWTO 5.1). */
 export type Base =
+  | { readonly kind: 'mmdebstrap'; readonly mmdebstrap: MmdebstrapSettings }
   | { readonly kind: 'image' | 'tar' | 'directory'; readonly source: Source }
   /** The user has to name it: this says what is needed. */
   | { readonly kind: 'given'; readonly what: string };

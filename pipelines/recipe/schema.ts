@@ -56,6 +56,27 @@ const digest = () =>
 const mirrors = () =>
   key(listOf(url(), 16), 'Further URLs of the same bytes, tried in their order.').optional();
 
+const mmdebstrap = mapOf({
+  suite: key(word('the name of a release'), 'Release of Debian.', 'bookworm'),
+  variant: key(
+    oneOf(['essential', 'apt', 'minbase', 'buildd', 'required', 'important', 'standard']),
+    'What is installed at least; minbase by default.',
+  ).optional(),
+  include: key(
+    listOf(textLike(/^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$/, 'the name of a package'), 1000),
+    'Packages to install besides.',
+  ).optional(),
+  exclude: key(
+    listOf(textLike(/^\/[^\r\n]*$/, 'an absolute path, perhaps with *'), 1000),
+    'Paths that packages do not get to install, such as /usr/share/doc/*.',
+  ).optional(),
+  components: key(
+    listOf(word('the name of a component'), 16),
+    'Components of the archive; main by default.',
+  ).optional(),
+  mirror: key(url(), 'URL of the archive; http://deb.debian.org/debian by default.').optional(),
+});
+
 const base = mapOf({
   image: key(
     location(),
@@ -63,6 +84,7 @@ const base = mapOf({
   ).optional(),
   tar: key(location(), 'A tar of a root directory, packed or not.').optional(),
   directory: key(hostDirectory(), 'A root directory on this host.').optional(),
+  mmdebstrap: key(mmdebstrap, 'A Debian root, which mmdebstrap makes.').optional(),
   given: key(
     textLike(/^[^\r\n]{1,200}$/, 'a line that says what is needed'),
     'What the user has to give, where nobody offers it for download: --set base.image=FILE, base.tar or base.directory.',
@@ -329,7 +351,7 @@ export const recipeSchema = mapOf({
   ).optional(),
   base: key(
     base,
-    'What the root begins with: exactly one of image, tar, directory and given.',
+    'What the root begins with: exactly one of image, tar, directory, mmdebstrap and given.',
     '{image: ./root_fs.bz2}',
   ),
   cluster: key(

@@ -77,6 +77,20 @@ class Sources {
 
 function baseOf(base: RecipeInput['base'], sources: Sources): Base {
   if (base.given !== undefined) return { kind: 'given', what: base.given };
+  if (base.mmdebstrap !== undefined) {
+    const { suite, variant, include, exclude, components, mirror } = base.mmdebstrap;
+    return {
+      kind: 'mmdebstrap',
+      mmdebstrap: {
+        suite,
+        variant: variant ?? DEFAULTS.debianVariant,
+        include: include ?? [],
+        exclude: exclude ?? [],
+        components: components ?? DEFAULTS.debianComponents,
+        mirror: mirror ?? DEFAULTS.debianMirror,
+      },
+    };
+  }
   for (const kind of ['image', 'tar', 'directory'] as const) {
     const location = base[kind];
     if (location !== undefined) return { kind, source: sources.at(['base', kind], location, base) };

@@ -19,7 +19,7 @@ export function baseTreeStage(
     name: 'base-tree',
     title: 'Read the base',
     module: import.meta.url,
-    parameters: { kind: base.kind, ...(isUnpacked ? {} : { sha256: base.source.sha256 }) },
+    parameters: { kind: base.kind, ...(isUnpacked || base.kind === 'mmdebstrap' ? {} : { sha256: base.source.sha256 }) },
     inputs: { base: input },
     tools: [],
     artifacts: ['tree'],
@@ -32,8 +32,12 @@ export function baseTreeStage(
           facts: factsOf(tree.nodes().size, 'directory'),
         };
       }
-      if (!isUnpacked) await checkPinned(context, 'base', base.source, recipe);
       const source = await context.inputSource('base');
+      if (base.kind === 'mmdebstrap') {
+        const { tree, format } = await treeOfSource(source, context.pace);
+        return { artifacts: { tree: { kind: 'tree', tree } }, facts: factsOf(tree.nodes().size, format) };
+      }
+      if (!isUnpacked) await checkPinned(context, 'base', base.source, recipe);
       const compression = compressionOf(source);
       if (compression !== undefined) {
         throw imageError(

@@ -64,10 +64,10 @@ export function rootImageStage(recipe: Recipe, tree: StageInput): Stage {
     run: async (context) => {
       const root = await context.inputTree('tree');
       const path = context.outputPath(pool.image);
-      const file = SparseFile.create(path, pool.size, { name: pool.image });
+      const file = SparseFile.create(path, pool.size);
       for (const label of labelsFor(poolConfigOf(pool), [pool.size])) file.write(writePoolLabel(label), 0);
       file.close();
-      const image = openWritable(path, [], pool.image);
+      const image = openWritable(path);
       try {
         makeFilesystem(image.sink, mkfsOptions(recipe));
         image.sink.flush();

@@ -26,12 +26,15 @@ export const fullDiskScenario: Scenario = {
       disk = putOn(trial, place);
     };
     const trial = await workshop.trial(`disk-${number}`, beginning.state, beginning.before, placeOn);
+    let outcome: Outcome;
     try {
       disk?.leave(what, random.below(need[what]));
-      return await fullDiskTrial(trial, beginning, `${place}, out of ${what}`, disk, random);
+      outcome = await fullDiskTrial(trial, beginning, `${place}, out of ${what}`, disk, random);
     } finally {
       disk?.remove();
     }
+    trial.remove();
+    return outcome;
   },
 };
 
@@ -73,7 +76,6 @@ async function fullDiskTrial(
   }
   disk?.makeRoomy();
   await trial.complete(target);
-  trial.remove();
   return { harm: end.code === 0 ? 0 : 1, kinds: counts.all };
 }
 
@@ -97,7 +99,7 @@ export function expectNoSpaceMessage({ code, signal, messages }: BuildEnd, folde
   expectThat(text.includes('Free some space'), `it does not say what to do: ${text}`);
 }
 
-/** What a build takes of a disk, besides what was there. */
+/** What a build from nothing takes of a disk in the end: what others take at most is not far from that. */
 async function needOf(
   { state, before, target }: Beginning,
   place: Place,

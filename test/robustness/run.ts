@@ -4,11 +4,23 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Random } from '../fuzz/random.js';
 import { killBuilds } from './build-process.js';
+import { flipScenario } from './flip.js';
+import { fullDiskScenario } from './full-disk.js';
 import { crashScenario, killScenario } from './kill.js';
 import { type Scenario, TrialFault } from './scenario.js';
+import { signalScenario } from './signal.js';
+import { unmountDisks } from './small-disk.js';
+import { twiceScenario } from './twice.js';
 import { Workshop } from './workshop.js';
 
-const scenarios: readonly Scenario[] = [killScenario, crashScenario];
+const scenarios: readonly Scenario[] = [
+  killScenario,
+  crashScenario,
+  signalScenario,
+  fullDiskScenario,
+  flipScenario,
+  twiceScenario,
+];
 
 const { values } = parseArgs({
   options: {
@@ -36,6 +48,7 @@ const workshop = new Workshop();
 let failures = 0;
 process.on('exit', () => {
   killBuilds();
+  unmountDisks();
   if (failures > 0 && values.keep) process.stdout.write(`kept: ${workshop.folder}\n`);
   else workshop.remove();
 });

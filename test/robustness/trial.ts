@@ -14,6 +14,8 @@ export interface TrialBuildOptions {
   readonly node?: readonly string[];
   readonly wrapper?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Stages may run though the cache has records of them. */
+  readonly mayRepeat?: boolean;
 }
 
 /** One trial: a cache, a folder for outputs, and surroundings in which nothing may appear. */
@@ -40,7 +42,10 @@ export class Trial {
   }
 
   /** Starts a build of a variant. */
-  start(variant: Variant, { out = 'result', options = [], ...rest }: TrialBuildOptions = {}): BuildProcess {
+  start(
+    variant: Variant,
+    { out = 'result', options = [], mayRepeat: _mayRepeat, ...rest }: TrialBuildOptions = {},
+  ): BuildProcess {
     this.outs.add(out);
     this.builds += 1;
     const [current = '', home = '', temporary = ''] = this.surroundings;
@@ -65,7 +70,7 @@ export class Trial {
 
   /** Builds to the end, which must be a good one with the right outputs and nothing besides. */
   async complete(variant: Variant, options: TrialBuildOptions = {}): Promise<BuildEnd> {
-    const done = new Set(this.records());
+    const done = new Set(options.mayRepeat === true ? [] : this.records());
     const end = await this.start(variant, options).ended;
     expectThat(
       end.code === 0,
@@ -93,6 +98,15 @@ export class Trial {
       left.length === 0,
       `left behind: ${left.map((path) => path.slice(this.folder.length + 1)).join(', ')}`,
     );
+  }
+
+  /** Throws a TrialFault unless a build found everything as it should be. */
+  expectUnchanged({ events }: BuildEnd): void {
+    const warning = events.find((event) => event.type === 'warning');
+    expectThat(warning === undefined, `it warns: ${JSON.stringify(warning)}`);
+    const isUnchanged = events.some((event) => event.type === 'build-done' && event.unchanged);
+    const ran = events.flatMap((event) => (event.type === 'stage-start' ? [event.stage] : []));
+    expectThat(isUnchanged, `it is built again though nothing changed: ${ran.join(', ')}`);
   }
 
   /** Keys of the stages that are done. */

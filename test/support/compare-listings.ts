@@ -3,7 +3,7 @@ import { type ByteString, textFromByteString } from '../../images/bytes/byte-str
 import { printable } from '../../images/diagnostic.js';
 import { piecesOf, sha256Of } from '../../images/tree/content.js';
 import { type FileNode, sizeOf, type TreeNode } from '../../images/tree/node.js';
-import { countSubdirectories, type Tree } from '../../images/tree/tree.js';
+import { countSubdirectories, type Fidelity, type Tree } from '../../images/tree/tree.js';
 import {
   type KernelEntry,
   type KernelListing,
@@ -15,8 +15,8 @@ import {
 /**
  * How what the kernel shows differs from a Tree: a sentence a difference, none when all is as it should be.
  *
- * Not compared: access and change times, nanoseconds, lengths of directories, and device numbers, which the gfs2
- * module of Linux 6.1 shows as 0,0 even on a filesystem that it wrote itself.
+ * Not compared: access and change times, lengths of directories, nanoseconds that the Tree's format does not keep,
+ * and device numbers and extended attributes where the listing has none.
  */
 export function compareListings(expected: Tree, actual: KernelListing): string[] {
   const differences: string[] = [];
@@ -33,7 +33,7 @@ export function compareListings(expected: Tree, actual: KernelListing): string[]
       differences.push(`${shown}: missing`);
       continue;
     }
-    for (const [what, wanted, found] of factsOf(node, entry, links, digests)) {
+    for (const [what, wanted, found] of factsOf(node, entry, links, digests, expected.fidelity)) {
       if (wanted !== found) differences.push(`${shown}: ${what} is ${found}, should be ${wanted}`);
     }
     // Names of one file share an inode, and nothing else does.
@@ -57,6 +57,7 @@ function factsOf(
   entry: KernelEntry,
   links: ReadonlyMap<TreeNode, number>,
   digests: Map<TreeNode, string>,
+  fidelity: Fidelity,
 ): Fact[] {
   const facts: Fact[] = [
     ['type', node.type, entry.type],
@@ -65,6 +66,10 @@ function factsOf(
     ['gid', node.gid, entry.gid],
     ['mtime', node.mtime.seconds, entry.mtime],
   ];
+  if (fidelity.nanoseconds) facts.push(['nanoseconds', node.mtime.nanoseconds, entry.mtimeNanoseconds]);
+  if (fidelity.xattrs && entry.xattrs !== undefined) facts.push(...xattrFacts(node, entry.xattrs));
+  if ('major' in node && entry.rdev !== undefined)
+    facts.push(['device', `${node.major},${node.minor}`, entry.rdev]);
   if (node.type === 'directory') facts.push(['link count', 2 + countSubdirectories(node), entry.links]);
   else facts.push(['link count', links.get(node) ?? 1, entry.links]);
   if (node.type === 'file' || node.type === 'symlink') facts.push(['size', sizeOf(node), entry.size]);
@@ -81,6 +86,16 @@ function factsOf(
     facts.push(['SHA-256', digest, entry.digest?.sha256 ?? 'not read']);
   }
   return facts;
+}
+
+function xattrFacts(node: TreeNode, found: ReadonlyMap<ByteString, string>): Fact[] {
+  const wanted = new Map([...(node.xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value).toString('hex')]));
+  const names = new Set([...wanted.keys(), ...found.keys()]);
+  return [...names].map((name) => [
+    printable(textFromByteString(name)),
+    wanted.get(name) ?? 'none',
+    found.get(name) ?? 'none',
+  ]);
 }
 
 function expectedDigest(node: FileNode, whole: boolean): string {

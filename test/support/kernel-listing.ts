@@ -31,6 +31,7 @@ export interface KernelEntry {
   readonly size: number;
   /** Whole seconds since 1970, rounded down. */
   readonly mtime: number;
+  readonly mtimeNanoseconds: number;
   /** Names with the same inode number are hard links of one file. */
   readonly inode: number;
   /** 512-byte units that the filesystem says it has allocated, its own metadata included. */
@@ -39,6 +40,10 @@ export interface KernelEntry {
   readonly target?: ByteString;
   /** Of a file's content. */
   readonly digest?: ContentDigest;
+  /** Of a device, `major,minor`; known only where device numbers were asked for. */
+  readonly rdev?: string;
+  /** Extended attributes by name, values in hexadecimal; known only where they were asked for. */
+  readonly xattrs?: ReadonlyMap<ByteString, string>;
 }
 
 /** Absolute path, `/` for the root, to what the kernel shows there. */
@@ -62,10 +67,18 @@ const types: Record<string, NodeType> = {
 
 /**
  * Reads what find printed with {@link FIND_FORMAT} for `.`, and lines `DIGEST  ./PATH` that end in NUL bytes
- * (`sha256sum --zero`), or `DIGEST *./PATH` where only samples were read. Throws when either is not of that form or
- * a file's digest is missing.
+ * (`sha256sum --zero`), or `DIGEST *./PATH` where only samples were read. `devices` has a record
+ * `MAJOR MINOR ./PATH` in hexadecimal for each device (stat's `--printf '%t %T %n\0'`), `xattrs` is what getfattr
+ * prints with `-d -e hex`. Throws when one is not of that form or a file's digest is missing.
  */
-export function parseListing(names: Buffer, digests: Buffer): KernelListing {
+export function parseListing(
+  names: Buffer,
+  digests: Buffer,
+  devices: Buffer = Buffer.alloc(0),
+  xattrs?: Buffer,
+): KernelListing {
+  const numbers = parseDevices(devices);
+  const attributes = xattrs === undefined ? undefined : parseAttributes(xattrs);
   const contents = new Map<ByteString, ContentDigest>();
   for (const line of fieldsOf(digests)) {
     const [, sha256, mark, path] = /^([0-9a-f]{64}) ([ *])\.\/([\s\S]+)$/.exec(line) ?? [];
@@ -75,8 +88,13 @@ export function parseListing(names: Buffer, digests: Buffer): KernelListing {
   const listing = new Map<ByteString, KernelEntry>();
   const fields = fieldsOf(names);
   for (let index = 0; index < fields.length; index += 3) {
-    const [attributes = '', path = '', target = ''] = fields.slice(index, index + 3);
-    const entry = entryOf(attributes, target, contents.get(path));
+    const [facts = '', path = '', target = ''] = fields.slice(index, index + 3);
+    const rdev = numbers.get(path);
+    const entry: KernelEntry = {
+      ...entryOf(facts, target, contents.get(path)),
+      ...(rdev === undefined ? {} : { rdev }),
+      ...(attributes === undefined ? {} : { xattrs: attributes.get(path) ?? new Map() }),
+    };
     if (entry.type === 'file' && entry.digest === undefined) throw new Error(`no digest of /${path}`);
     if (listing.has(`/${path}`)) throw new Error(`/${path} is listed twice`);
     listing.set(`/${path}`, entry);
@@ -84,7 +102,37 @@ export function parseListing(names: Buffer, digests: Buffer): KernelListing {
   return listing;
 }
 
+function parseDevices(devices: Buffer): Map<ByteString, string> {
+  const numbers = new Map<ByteString, string>();
+  for (const line of fieldsOf(devices)) {
+    const [, major, minor, path] = /^([0-9a-f]+) ([0-9a-f]+) \.\/([\s\S]+)$/.exec(line) ?? [];
+    if (major === undefined || minor === undefined || path === undefined) throw new Error(`no device: ${line}`);
+    numbers.set(path, `${Number.parseInt(major, 16)},${Number.parseInt(minor, 16)}`);
+  }
+  return numbers;
+}
+
+/** What `getfattr -d -e hex` prints: a comment with the path, then lines `NAME=0xHEX`, then an empty line. */
+function parseAttributes(text: Buffer): Map<ByteString, Map<ByteString, string>> {
+  const found = new Map<ByteString, Map<ByteString, string>>();
+  let current: Map<ByteString, string> | undefined;
+  for (const line of text.toString('latin1').split('\n')) {
+    const path = /^# file: (.+)$/.exec(line)?.[1];
+    const [, name, value] = /^([^=]+)=(?:0x([0-9a-f]*)|"")$/.exec(line) ?? [];
+    if (path !== undefined) found.set(path === '.' ? '' : unquoted(path), (current = new Map()));
+    else if (name !== undefined && current !== undefined) current.set(unquoted(name), value ?? '');
+    else if (line !== '') throw new Error(`no line of getfattr: ${line}`);
+  }
+  return found;
+}
+
+/** Undoes the octal escapes that getfattr has for the bytes that its own form needs. */
+function unquoted(text: ByteString): ByteString {
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
 function fieldsOf(bytes: Buffer): string[] {
+  if (bytes.length === 0) return [];
   const fields = bytes.toString('latin1').split('\0');
   if (fields.pop() !== '') throw new Error('the listing does not end with a NUL byte');
   return fields;
@@ -96,6 +144,7 @@ function entryOf(attributes: string, target: ByteString, digest: ContentDigest |
   const [uid, gid, links, size, inode, sectors] = rest.map(Number);
   // Before 1970 find prints the seconds rounded down, but the fraction as if it had to be added to them.
   const mtime = Number.parseInt(rest[6] ?? '', 10);
+  const mtimeNanoseconds = Number((rest[6]?.split('.')[1] ?? '').slice(0, 9).padEnd(9, '0'));
   if (
     type === undefined ||
     uid === undefined ||
@@ -104,7 +153,8 @@ function entryOf(attributes: string, target: ByteString, digest: ContentDigest |
     size === undefined ||
     inode === undefined ||
     sectors === undefined ||
-    Number.isNaN(mtime)
+    Number.isNaN(mtime) ||
+    Number.isNaN(mtimeNanoseconds)
   ) {
     throw new Error(`no line of find: ${attributes}`);
   }
@@ -116,6 +166,7 @@ function entryOf(attributes: string, target: ByteString, digest: ContentDigest |
     links,
     size,
     mtime,
+    mtimeNanoseconds,
     inode,
     sectors,
     ...(type === 'symlink' ? { target } : {}),

@@ -14,6 +14,9 @@ import { runUml, UML_TOOLS } from './uml.js';
 /** What `listThroughKernel` needs on the host, for `testWith`. */
 export const UML_MOUNT_TOOLS: readonly string[] = [...UML_TOOLS, 'find', 'xargs', 'sha256sum'];
 
+/** What it needs with `attributes`. */
+export const UML_ATTRIBUTE_TOOLS: readonly string[] = [...UML_MOUNT_TOOLS, 'stat', 'getfattr'];
+
 export interface MountOptions {
   /** Images are never mounted for writing. */
   readonly readOnly: true;
@@ -28,6 +31,8 @@ export interface MountOptions {
    * the last. User-Mode Linux reads some 250 MB a second. At least SAMPLED_BYTES; without it all is read.
    */
   readonly wholeFilesUpTo?: number;
+  /** Whether extended attributes and device numbers are read too; that needs getfattr and stat. */
+  readonly attributes?: boolean;
   /** A folder for the temporary files; the system's by default. */
   readonly scratch?: string;
 }
@@ -55,11 +60,11 @@ export async function listThroughKernel(image: string, options: MountOptions): P
         { path: image, readOnly: true },
         { path: result, readOnly: false },
       ],
-      programs: ['find', 'xargs', 'sha256sum'],
+      programs: ['find', 'xargs', 'sha256sum', ...(options.attributes === true ? ['stat', 'getfattr'] : [])],
       modules: [options.fsType],
       script: listingScript(options),
     });
-    return readResult(result, console);
+    return readResult(result, options.attributes === true, console);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -87,25 +92,39 @@ cat > /tmp/sample <<'END'
 printf ' *%s\\0' "$1"
 END
 /bin/xargs -0 -r -n 1 /bin/busybox sh /tmp/sample < /tmp/large >> /tmp/digests
-cd /
+: > /tmp/devices
+: > /tmp/xattrs
+${options.attributes === true ? readAttributes : ''}cd /
 umount /mnt
-{ dd if=/dev/zero bs=${HEADER_BYTES} count=1 2>/dev/null; cat /tmp/names /tmp/digests; } > /dev/ubdb
+{ dd if=/dev/zero bs=${HEADER_BYTES} count=1 2>/dev/null; cat /tmp/names /tmp/digests /tmp/devices /tmp/xattrs; } > /dev/ubdb
 sync
-echo "listing $(stat -c %s /tmp/names) $(stat -c %s /tmp/digests)" | dd of=/dev/ubdb conv=notrunc,sync bs=${HEADER_BYTES} 2>/dev/null
+echo "listing $(stat -c %s /tmp/names /tmp/digests /tmp/devices /tmp/xattrs | tr '\\n' ' ')" | dd of=/dev/ubdb conv=notrunc,sync bs=${HEADER_BYTES} 2>/dev/null
 sync
 `;
 }
 
-function readResult(path: string, console: string): KernelListing {
+/** Only the attributes' own tools know names with any byte in them. */
+const readAttributes = `/bin/find . '(' -type b -o -type c ')' -print0 | /bin/xargs -0 -r /bin/stat --printf '%t %T %n\\0' -- > /tmp/devices
+/bin/getfattr -R -h -P -d -m - -e hex . > /tmp/xattrs
+`;
+
+function readResult(path: string, attributes: boolean, console: string): KernelListing {
   const source = new FileSource(path);
   try {
     const header = readBytes(source, 0, HEADER_BYTES).toString('latin1');
-    const lengths = /^listing (\d+) (\d+)\n/.exec(header);
-    if (lengths === null) throw new Error(`linux.uml left no result; the console showed:\n${console}`);
-    const [names, digests] = [Number(lengths[1]), Number(lengths[2])];
+    const lengths = /^listing (\d+) (\d+) (\d+) (\d+) ?\n/.exec(header)?.slice(1).map(Number);
+    if (lengths === undefined) throw new Error(`linux.uml left no result; the console showed:\n${console}`);
+    let offset = HEADER_BYTES;
+    const [names, digests, devices, xattrs] = lengths.map((length) => {
+      const bytes = readBytes(source, offset, length);
+      offset += length;
+      return bytes;
+    });
     return parseListing(
-      readBytes(source, HEADER_BYTES, names),
-      readBytes(source, HEADER_BYTES + names, digests),
+      names ?? Buffer.alloc(0),
+      digests ?? Buffer.alloc(0),
+      devices,
+      attributes ? xattrs : undefined,
     );
   } finally {
     source.close();

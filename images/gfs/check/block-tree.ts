@@ -2,9 +2,8 @@ import { readUint64BE } from '../../bytes/integers.js';
 import { isZero } from '../../bytes/zeros.js';
 import { blocksBelow, payloadBytes } from '../block-tree.js';
 import { DINODE_BYTES, HEADER_BYTES } from '../constants.js';
-import type { DinodeBlock } from '../image.js';
-import { isJournaled } from '../image.js';
 import { faultOfHeader } from '../metadata-header.js';
+import type { DinodeBlock } from '../volume.js';
 import { Claim } from './claims.js';
 import type { CheckContext } from './context.js';
 
@@ -31,7 +30,7 @@ export async function checkBlockTree(
   const { image, faults, pace } = context;
   const { geometry } = image;
   const { dinode } = inode;
-  const journaled = isJournaled(dinode);
+  const journaled = image.isJournaled(dinode);
   const payload = payloadBytes(geometry, journaled);
   let blocks = 0;
   let behindEnd = 0;
@@ -61,7 +60,7 @@ export async function checkBlockTree(
     const claim = isData && !journaled ? Claim.data : Claim.metadata;
     if (!context.claim(pointer, claim, frame.address, what, path)) continue;
     blocks += 1;
-    if (logical * payload >= dinode.size) behindEnd += 1;
+    if (logical * payload >= dinode.size && !context.allowsBlocksBehindEnd) behindEnd += 1;
     if (isData && !journaled) continue;
     const block = image.readBlock(pointer);
     const fault = faultOfHeader(block, isData ? 'journaledData' : 'indirect');

@@ -1,13 +1,13 @@
 import type { Pace } from '../../bytes/pace.js';
-import type { GfsImage } from '../image.js';
-import type { JournalIndexRecord } from '../journal.js';
 import type { ResourceIndexRecord } from '../resource-group.js';
+import type { DinodeBlock, GfsVolume } from '../volume.js';
 import { Claim, Claims, type ClaimValue } from './claims.js';
 import type { FaultList } from './faults.js';
 
 /** What the check found out about an inode. */
 export interface InodeFacts {
   readonly formal: number;
+  /** Code of its file type in dirents. */
   readonly type: number;
   /** Links as its dinode has them. */
   readonly links: number;
@@ -16,11 +16,10 @@ export interface InodeFacts {
   readonly path: string;
 }
 
-/** What all parts of a check share. */
-export class CheckContext {
+/** What all parts of a check share, and what of them differs between the dialects. */
+export abstract class CheckContext<V extends GfsVolume = GfsVolume> {
   /** The groups whose index records can be believed, in the order of their addresses. */
   groups: readonly ResourceIndexRecord[] = [];
-  journals: readonly JournalIndexRecord[] = [];
   readonly claims = new Claims();
   readonly inodes = new Map<number, InodeFacts>();
   /** Blocks by owner: what the quota file should say. */
@@ -29,17 +28,27 @@ export class CheckContext {
   directories = 0;
   files = 0;
   blocksUsed = 0;
-  /** Some inode has extended attributes. */
-  hasAttributes = false;
-  /** Blocks of attribute data that inodes count: no pointer to them is followed, the format document has none. */
-  attributeData = 0;
+  /** Whether a file may own blocks behind its end. */
+  abstract readonly allowsBlocksBehindEnd: boolean;
   private lastGroup: ResourceIndexRecord | undefined;
 
   constructor(
-    readonly image: GfsImage,
+    readonly image: V,
     readonly faults: FaultList,
     readonly pace: Pace,
   ) {}
+
+  /** The formal number that a reference to the dinode at this block must have. */
+  abstract formalOf(address: number): number;
+
+  /** Compares an inode's block count with what was found, and adds that to what its owners use. */
+  abstract checkBlockCount(inode: DinodeBlock, found: number, path: string): void;
+
+  /** Checks what stands in a directory leaf behind the fields that all dialects have. */
+  abstract checkLeafFields(leaf: LeafPlace, block: Buffer, path: string): void;
+
+  /** What lies at a block that is in no resource group, when something of the filesystem's own does. */
+  protected abstract ownPlace(block: number): string | undefined;
 
   /** The group in whose data area a block lies. */
   groupOf(block: number): ResourceIndexRecord | undefined {
@@ -81,6 +90,12 @@ export class CheckContext {
     return true;
   }
 
+  /** Adds blocks to what the owners of an inode use. */
+  protected addUse({ dinode }: DinodeBlock, blocks: number): void {
+    this.users.set(dinode.uid, (this.users.get(dinode.uid) ?? 0) + blocks);
+    this.owningGroups.set(dinode.gid, (this.owningGroups.get(dinode.gid) ?? 0) + blocks);
+  }
+
   /** The last group that begins at this block or before it. */
   private lastGroupFrom(block: number): ResourceIndexRecord | undefined {
     let low = 0;
@@ -97,14 +112,20 @@ export class CheckContext {
     const { image } = this;
     if (!(block < image.blockCount)) return `outside the device (${image.blockCount} blocks)`;
     if (block <= image.geometry.superblockBlock) return 'the superblock or before it';
-    const journal = this.journals.findIndex(
-      ({ address, segments }) =>
-        block >= address && block < address + segments * image.superblock.segmentBlocks,
-    );
-    if (journal >= 0) return `in journal ${journal}`;
+    const own = this.ownPlace(block);
+    if (own !== undefined) return own;
     const group = this.lastGroupFrom(block);
     return group !== undefined && block < group.firstData
       ? `the header or bitmap of the resource group at block ${group.address}`
       : 'in no resource group';
   }
+}
+
+/** Where a directory leaf stands. */
+export interface LeafPlace {
+  readonly address: number;
+  /** Block of the directory's dinode. */
+  readonly directory: number;
+  /** How many leaves of its chain stand before it. */
+  readonly position: number;
 }

@@ -2,12 +2,14 @@ import { readUint64BE } from '../../bytes/integers.js';
 import { isZero } from '../../bytes/zeros.js';
 import { capacityOf } from '../block-tree.js';
 import { DINODE_BYTES, DinodeFlag, FileType, fileTypeName, HEIGHT_MAX, PayloadFormat } from '../constants.js';
-import { decodeDinode } from '../dinode.js';
-import { type DinodeBlock, isJournaled } from '../image.js';
+import { type Dinode, decodeDinode } from '../dinode.js';
 import { faultOfHeader } from '../metadata-header.js';
+import { type DinodeBlock as AnyDinodeBlock, type BaseDinode, isHashed } from '../volume.js';
 import { checkBlockTree } from './block-tree.js';
 import { Claim } from './claims.js';
-import type { CheckContext } from './context.js';
+import type { OpenGfsCheckContext } from './opengfs-context.js';
+
+type DinodeBlock = AnyDinodeBlock<Dinode>;
 
 const RESERVED_OFFSET = 176;
 
@@ -23,8 +25,8 @@ export interface SpecialInode {
 }
 
 /** An inode whose blocks are claimed. */
-export interface CheckedInode {
-  readonly inode: DinodeBlock;
+export interface CheckedInode<D extends BaseDinode = BaseDinode> {
+  readonly inode: AnyDinodeBlock<D>;
   /** Blocks of the dinode, its tree and its attributes; leaves of a directory are not among them. */
   readonly treeBlocks: number;
 }
@@ -34,12 +36,12 @@ export interface CheckedInode {
  * it, or undefined when it is no dinode; `special` says which of the filesystem's own inodes it is.
  */
 export async function checkDinode(
-  context: CheckContext,
+  context: OpenGfsCheckContext,
   address: number,
   holder: number,
   path: string,
   special?: SpecialInode,
-): Promise<CheckedInode | undefined> {
+): Promise<CheckedInode<Dinode> | undefined> {
   const { faults } = context;
   if (!context.claim(address, Claim.dinode, holder, 'a dinode', path)) return undefined;
   const inode = readInode(context, address, path);
@@ -66,39 +68,11 @@ export async function checkDinode(
     blocks += await checkBlockTree(context, inode, path);
   blocks += checkAttributes(context, inode, path);
   // Leaves of a hashed directory are counted when its table is followed.
-  if (dinode.type !== FileType.directory || !isHashed(inode)) checkBlockCount(context, inode, blocks, path);
+  if (dinode.type !== FileType.directory || !isHashed(inode)) context.checkBlockCount(inode, blocks, path);
   return { inode, treeBlocks: blocks };
 }
 
-/** Compares an inode's block count with what was found, and adds that to what its owners use. */
-export function checkBlockCount(
-  context: CheckContext,
-  { address, dinode }: DinodeBlock,
-  found: number,
-  path: string,
-): void {
-  let owned = found;
-  if (dinode.attributes !== 0 && dinode.blocks > found && dinode.blocks <= context.image.blockCount) {
-    // Values of large attributes: their blocks are counted, but nothing says where the pointers to them stand.
-    context.attributeData += dinode.blocks - found;
-    owned = dinode.blocks;
-  } else if (dinode.blocks !== found) {
-    context.faults.add(
-      'dinode-blocks',
-      address,
-      `the dinode counts ${dinode.blocks} blocks, it has ${found}`,
-      path,
-    );
-  }
-  context.users.set(dinode.uid, (context.users.get(dinode.uid) ?? 0) + owned);
-  context.owningGroups.set(dinode.gid, (context.owningGroups.get(dinode.gid) ?? 0) + owned);
-}
-
-export function isHashed({ dinode }: DinodeBlock): boolean {
-  return (dinode.flags & DinodeFlag.hashedDirectory) !== 0;
-}
-
-function readInode(context: CheckContext, address: number, path: string): DinodeBlock | undefined {
+function readInode(context: OpenGfsCheckContext, address: number, path: string): DinodeBlock | undefined {
   const block = context.image.readBlock(address);
   const fault = faultOfHeader(block, 'dinode');
   if (fault === undefined) return { address, block, dinode: decodeDinode(block) };
@@ -107,7 +81,7 @@ function readInode(context: CheckContext, address: number, path: string): Dinode
 }
 
 function checkFields(
-  context: CheckContext,
+  context: OpenGfsCheckContext,
   { address, dinode, block }: DinodeBlock,
   path: string,
   special?: SpecialInode,
@@ -139,13 +113,13 @@ function checkFields(
 }
 
 function checkFlags(
-  { faults }: CheckContext,
+  { image, faults }: OpenGfsCheckContext,
   { address, dinode }: DinodeBlock,
   path: string,
   special?: SpecialInode,
 ): void {
   const isDirectory = dinode.type === FileType.directory;
-  if ((isDirectory || special !== undefined) && !isJournaled(dinode)) {
+  if ((isDirectory || special !== undefined) && !image.isJournaled(dinode)) {
     faults.add(
       'dinode-flags',
       address,
@@ -169,7 +143,7 @@ function expectedPayload(inode: DinodeBlock): number {
 
 /** The fields name the group and lie inside it; mkfs leaves all four zero in what it makes. */
 function checkGroup(
-  context: CheckContext,
+  context: OpenGfsCheckContext,
   { address, dinode }: DinodeBlock,
   path: string,
   special?: SpecialInode,
@@ -211,7 +185,7 @@ function checkGroup(
 
 /** Height and size. False when the tree can't be followed. */
 function checkShape(
-  { image, faults }: CheckContext,
+  { image, faults }: OpenGfsCheckContext,
   { address, dinode, block }: DinodeBlock,
   path: string,
 ): boolean {
@@ -226,7 +200,7 @@ function checkShape(
     );
     return false;
   }
-  if (!Number.isFinite(size) || size > capacityOf(image.geometry, height, isJournaled(dinode))) {
+  if (!Number.isFinite(size) || size > capacityOf(image.geometry, height, image.isJournaled(dinode))) {
     faults.add('dinode-size', address, `${size} bytes do not fit height ${height}`, path);
     return height > 0;
   }
@@ -255,7 +229,7 @@ function checkShape(
 }
 
 /** Claims the blocks of extended attributes, as far as the format document knows them. Returns how many. */
-function checkAttributes(context: CheckContext, { address, dinode }: DinodeBlock, path: string): number {
+function checkAttributes(context: OpenGfsCheckContext, { address, dinode }: DinodeBlock, path: string): number {
   const { attributes, flags } = dinode;
   if (attributes === 0) return 0;
   const { image, faults } = context;

@@ -1,15 +1,14 @@
 import { textFromByteString } from '../../bytes/byte-string.js';
-import { isZero } from '../../bytes/zeros.js';
 import { faultOfName } from '../../tree/name.js';
 import { joinPath } from '../../tree/tree.js';
-import { DINODE_BYTES, FileType, HEADER_BYTES, LEAF_HEADER_BYTES, PayloadFormat } from '../constants.js';
+import { DINODE_BYTES, LEAF_HEADER_BYTES, PayloadFormat } from '../constants.js';
 import { decodeLeafHeader, readHashTable } from '../directory-reader.js';
 import { type Dirent, hashOfName, readDirents } from '../dirent.js';
-import type { DinodeBlock } from '../image.js';
 import { faultOfHeader } from '../metadata-header.js';
+import { type DinodeBlock, isHashed } from '../volume.js';
 import { Claim } from './claims.js';
 import type { CheckContext } from './context.js';
-import { type CheckedInode, checkBlockCount, isHashed } from './dinodes.js';
+import type { CheckedInode } from './dinodes.js';
 
 /** A name found in a directory, with the block it stands in. */
 export interface FoundName {
@@ -88,15 +87,16 @@ class DirectoryChecker {
       ['..', parent],
     ] as const) {
       const dirent = this.dots.get(name);
+      const formal = this.context.formalOf(expected);
       if (dirent === undefined) faults.add('directory-dots', address, `there is no "${name}"`, this.path);
-      else if (dirent.inode.address !== expected || dirent.inode.formal !== expected) {
+      else if (dirent.inode.address !== expected || dirent.inode.formal !== formal) {
         faults.add(
           'directory-dots',
           address,
-          `"${name}" is ${dirent.inode.formal}/${dirent.inode.address} instead of ${expected}`,
+          `"${name}" is ${dirent.inode.formal}/${dirent.inode.address} instead of ${formal === expected ? expected : `${formal}/${expected}`}`,
           this.path,
         );
-      } else if (dirent.type !== FileType.directory) {
+      } else if (dirent.type !== this.context.image.dialect.fileTypes.directory) {
         faults.add('dirent-type', address, `"${name}" has the file type ${dirent.type}`, this.path);
       }
     }
@@ -158,7 +158,7 @@ class DirectoryChecker {
       readHashTable(context.image, directory),
     );
     if (table === undefined) {
-      checkBlockCount(context, directory, this.treeBlocks, path);
+      context.checkBlockCount(directory, this.treeBlocks, path);
       return;
     }
     const blocksBefore = context.blocksUsed;
@@ -185,14 +185,16 @@ class DirectoryChecker {
       firstRuns.add(run.leaf);
       this.readLeaves(run);
     }
-    checkBlockCount(context, directory, this.treeBlocks + context.blocksUsed - blocksBefore, path);
+    context.checkBlockCount(directory, this.treeBlocks + context.blocksUsed - blocksBefore, path);
   }
 
   /** A leaf and the chain behind it. */
   private readLeaves(run: PointerRun): void {
     const { context, path } = this;
     const { image, faults } = context;
-    let holder = this.directory.address;
+    const { address: directory } = this.directory;
+    let holder = directory;
+    let position = 0;
     for (let leaf = run.leaf; leaf !== 0 && !faults.truncated; ) {
       if (!context.claim(leaf, Claim.metadata, holder, 'a directory leaf', path)) return;
       const block = image.readBlock(leaf);
@@ -205,15 +207,14 @@ class DirectoryChecker {
       if (header.direntFormat !== PayloadFormat.directory) {
         faults.add('leaf-header', leaf, `a leaf with dirents of format ${header.direntFormat}`, path);
       }
-      if (!isZero(block.subarray(HEADER_BYTES + 16, LEAF_HEADER_BYTES))) {
-        faults.add('reserved-not-zero', leaf, 'a reserved field of the leaf is not zero', path);
-      }
+      context.checkLeafFields({ address: leaf, directory, position }, block, path);
       this.checkDepth(run, leaf, header.depth);
       const live = this.readArea(leaf, block, LEAF_HEADER_BYTES, (hash) => this.leadsTo(hash, run));
       if (live !== header.entries)
         faults.add('leaf-names', leaf, `the leaf counts ${header.entries} entries, it has ${live}`, path);
       holder = leaf;
       leaf = header.next;
+      position += 1;
     }
   }
 

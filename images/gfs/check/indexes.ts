@@ -3,7 +3,7 @@ import { JOURNAL_INDEX_RECORD_BYTES, RESOURCE_INDEX_RECORD_BYTES } from '../cons
 import { decodeRecords, faultOfResourceIndexRecord, readIndexBytes } from '../indexes.js';
 import { decodeJournalIndexRecord, type JournalIndexRecord } from '../journal.js';
 import { decodeResourceIndexRecord } from '../resource-group.js';
-import type { CheckContext } from './context.js';
+import type { OpenGfsCheckContext } from './opengfs-context.js';
 import { SEGMENT_BLOCKS_MIN } from './superblock.js';
 
 /** Pad and reserved bytes of a record, from and to (§3.4, §3.5). */
@@ -15,13 +15,13 @@ const groupReserved: ReservedBytes = [
 ];
 
 /** Checks both indexes and remembers the records that can be believed. */
-export function checkIndexes(context: CheckContext): void {
+export function checkIndexes(context: OpenGfsCheckContext): void {
   checkResourceIndex(context);
   // With impossible segments nothing can be said about where journals end; the superblock's own fault says enough.
   if (context.image.superblock.segmentBlocks >= SEGMENT_BLOCKS_MIN) checkJournalIndex(context);
 }
 
-function checkResourceIndex(context: CheckContext): void {
+function checkResourceIndex(context: OpenGfsCheckContext): void {
   const { image, faults } = context;
   const indexBlock = image.superblock.resourceIndex.address;
   const bytes = faults.attempt('resource-index', indexBlock, () =>
@@ -53,7 +53,7 @@ function checkResourceIndex(context: CheckContext): void {
 }
 
 function checkReserved(
-  { faults }: CheckContext,
+  { faults }: OpenGfsCheckContext,
   bytes: Buffer,
   index: number,
   recordBytes: number,
@@ -75,7 +75,7 @@ interface Area {
   readonly journal?: JournalIndexRecord;
 }
 
-function checkJournalIndex(context: CheckContext): void {
+function checkJournalIndex(context: OpenGfsCheckContext): void {
   const { image, faults } = context;
   const { segmentBlocks } = image.superblock;
   const indexBlock = image.superblock.journalIndex.address;
@@ -100,7 +100,7 @@ function checkJournalIndex(context: CheckContext): void {
 
 /** The journals that lie apart from each other and from all resource groups, in the order of the index. */
 function withoutOverlaps(
-  { groups, faults }: CheckContext,
+  { groups, faults }: OpenGfsCheckContext,
   journals: readonly Area[],
   indexBlock: number,
 ): JournalIndexRecord[] {
@@ -123,7 +123,7 @@ function withoutOverlaps(
 }
 
 function faultOfJournal(
-  { image }: CheckContext,
+  { image }: OpenGfsCheckContext,
   address: number,
   segments: number,
   end: number,

@@ -3,10 +3,10 @@ import { isZero } from '../../bytes/zeros.js';
 import { LOG_HEADER_BYTES, LOG_HEADER_COPY_OFFSET, SECTOR_BYTES } from '../constants.js';
 import { decodeLogHeader, type JournalIndexRecord, LOG_HEADER_CLEAN, type LogHeader } from '../journal.js';
 import { faultOfHeader } from '../metadata-header.js';
-import type { CheckContext } from './context.js';
+import type { OpenGfsCheckContext } from './opengfs-context.js';
 
 /** Checks the log headers of all journals (§6): no external tool does. */
-export async function checkJournals(context: CheckContext): Promise<void> {
+export async function checkJournals(context: OpenGfsCheckContext): Promise<void> {
   for (const [index, journal] of context.journals.entries()) {
     if (context.faults.truncated) return;
     await checkJournal(context, index, journal);
@@ -14,7 +14,7 @@ export async function checkJournals(context: CheckContext): Promise<void> {
 }
 
 async function checkJournal(
-  context: CheckContext,
+  context: OpenGfsCheckContext,
   index: number,
   journal: JournalIndexRecord,
 ): Promise<void> {
@@ -31,7 +31,7 @@ async function checkJournal(
   if (found.length === journal.segments) checkSequences(context, index, journal, found);
 }
 
-function readLogHeader({ image, faults }: CheckContext, block: number, where: string): LogHeader | undefined {
+function readLogHeader({ image, faults }: OpenGfsCheckContext, block: number, where: string): LogHeader | undefined {
   const bytes = readBytes(image.device, block * image.geometry.blockSize, SECTOR_BYTES);
   const fault = faultOfHeader(bytes, 'logHeader');
   if (fault !== undefined) {
@@ -55,7 +55,7 @@ interface Found {
 }
 
 function checkSequences(
-  context: CheckContext,
+  context: OpenGfsCheckContext,
   index: number,
   journal: JournalIndexRecord,
   found: readonly Found[],

@@ -1,8 +1,8 @@
 import { isZero } from '../../bytes/zeros.js';
 import { QUOTA_RECORD_BYTES } from '../constants.js';
-import type { DinodeBlock } from '../image.js';
 import { decodeQuotaRecord } from '../quota.js';
 import { QUOTA_ID_MAX } from '../quota-writer.js';
+import type { DinodeBlock } from '../volume.js';
 import type { CheckContext } from './context.js';
 
 /** The records that are looked at: a kernel's file for ids above QUOTA_ID_MAX is sparse and huge. */

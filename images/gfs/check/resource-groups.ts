@@ -1,6 +1,6 @@
 import { readBytes } from '../../bytes/byte-source.js';
 import { isZero } from '../../bytes/zeros.js';
-import { BlockState, stateAt } from '../bitmap.js';
+import { BlockState } from '../bitmap.js';
 import { BlockType, DinodeFlag, MAGIC } from '../constants.js';
 import { decodeDinode } from '../dinode.js';
 import { faultOfHeader, readMetadataHeader } from '../metadata-header.js';
@@ -10,11 +10,13 @@ import {
   decodeResourceGroupCounters,
   type ResourceIndexRecord,
 } from '../resource-group.js';
+import { BitmapComparison, type StateRules } from './bitmap-comparison.js';
 import { Claim, type ClaimValue } from './claims.js';
 import type { CheckContext } from './context.js';
+import type { OpenGfsCheckContext } from './opengfs-context.js';
 
 /** Checks headers, bitmaps and counters of all groups against what the inodes claimed. */
-export async function checkResourceGroups(context: CheckContext): Promise<void> {
+export async function checkResourceGroups(context: OpenGfsCheckContext): Promise<void> {
   let attributeData = 0;
   for (const group of context.groups) {
     if (context.faults.truncated) return;
@@ -31,15 +33,18 @@ export async function checkResourceGroups(context: CheckContext): Promise<void> 
 }
 
 /** Returns how many blocks of attribute data there are in the group. */
-async function checkGroup(context: CheckContext, group: ResourceIndexRecord): Promise<number> {
+async function checkGroup(context: OpenGfsCheckContext, group: ResourceIndexRecord): Promise<number> {
   const { image, faults } = context;
   const { blockSize } = image.geometry;
   const blocks = readBytes(image.device, group.address * blockSize, group.length * blockSize);
-  if (!checkHeaders(context, group, blocks)) return 0;
+  if (!checkGroupHeaders(context, group, blocks)) return 0;
   claimUnusedDinodes(context, group, blocks);
-  const comparison = new Comparison(context, group, decodeBitmap(image.geometry, blocks, group.bitmapBytes));
+  const rules = new OpenGfsStates(context);
+  const bitmap = decodeBitmap(image.geometry, blocks, group.bitmapBytes);
+  const comparison = new BitmapComparison(context, group, bitmap, rules);
   await comparison.run();
-  const { states, claimed, attributeData } = comparison;
+  const { states, claimed } = comparison;
+  const { attributeData } = rules;
   const counters = decodeResourceGroupCounters(blocks);
   const expected = {
     free: states[BlockState.free],
@@ -71,7 +76,8 @@ const counterNames = {
   freeMetadata: 'free metadata blocks',
 } as const;
 
-function checkHeaders({ image, faults }: CheckContext, group: ResourceIndexRecord, blocks: Buffer): boolean {
+/** Checks the metadata headers of a group's blocks, and that nothing stands behind its bitmap. */
+export function checkGroupHeaders({ image, faults }: CheckContext, group: ResourceIndexRecord, blocks: Buffer): boolean {
   const { blockSize } = image.geometry;
   let good = true;
   for (let index = 0; index < group.length; index++) {
@@ -94,7 +100,7 @@ function checkHeaders({ image, faults }: CheckContext, group: ResourceIndexRecor
 }
 
 /** Dinodes that were in use once are kept in a list; their blocks are metadata (§12). */
-function claimUnusedDinodes(context: CheckContext, group: ResourceIndexRecord, blocks: Buffer): void {
+function claimUnusedDinodes(context: OpenGfsCheckContext, group: ResourceIndexRecord, blocks: Buffer): void {
   const { faults } = context;
   const { freeDinodes, freeDinodeList } = decodeResourceGroupCounters(blocks);
   let { address } = freeDinodeList;
@@ -119,63 +125,30 @@ function claimUnusedDinodes(context: CheckContext, group: ResourceIndexRecord, b
   }
 }
 
-/** Blocks that have the same wrong state for what they hold. */
-interface WrongRun {
-  readonly state: number;
-  readonly claim: ClaimValue;
-  readonly first: number;
-  count: number;
-}
-
-const PIECE_BLOCKS = 65536;
-
-/** Compares each block's state with its claim; neighbours that are wrong in the same way are one fault. */
-class Comparison {
-  readonly states: [number, number, number, number] = [0, 0, 0, 0];
-  readonly claimed: Record<ClaimValue, number> = { 0: 0, 1: 0, 2: 0, 3: 0, 4: 0 };
+/** What OpenGFS says about states, and what it leaves open. */
+class OpenGfsStates implements StateRules {
+  readonly names = ['free', 'used data', 'free metadata', 'used metadata'] as const;
+  /** Blocks of attribute data, which no claim is made for. */
   attributeData = 0;
-  private wrong: WrongRun | undefined;
   private hasBadFreeMetadata = false;
 
-  constructor(
-    private readonly context: CheckContext,
-    private readonly group: ResourceIndexRecord,
-    private readonly bitmap: Buffer,
-  ) {}
+  constructor(private readonly context: OpenGfsCheckContext) {}
 
-  async run(): Promise<void> {
-    const { pace } = this.context;
-    for (let from = 0; from < this.group.data; from += PIECE_BLOCKS) {
-      if (pace.due()) await pace.breathe();
-      this.compare(from, Math.min(this.group.data, from + PIECE_BLOCKS));
-    }
-    this.report();
-  }
-
-  private compare(from: number, to: number): void {
-    const { context, group, bitmap, states, claimed } = this;
-    for (let index = from; index < to; index++) {
-      const block = group.firstData + index;
-      const state = stateAt(bitmap, index) as 0 | 1 | 2 | 3;
-      const claim = context.claims.get(block);
-      states[state] += 1;
-      claimed[claim] += 1;
-      if (state === BlockState.free && claim === Claim.none) {
-        if (this.wrong !== undefined) this.report();
-      } else this.judge(block, state, claim);
+  agree(state: number, claim: ClaimValue): boolean {
+    switch (claim) {
+      case Claim.none:
+        return state === BlockState.free || state === BlockState.freeMetadata;
+      case Claim.data:
+        return state === BlockState.data;
+      default:
+        return state === BlockState.metadata;
     }
   }
 
-  private judge(block: number, state: number, claim: ClaimValue): void {
-    const { wrong } = this;
-    if (state === BlockState.freeMetadata && claim === Claim.none) this.checkFreeMetadata(block);
-    if (agree(state, claim) || this.isAttributeData(block, state, claim)) this.report();
-    else if (wrong?.state === state && wrong.claim === claim && wrong.first + wrong.count === block)
-      wrong.count += 1;
-    else {
-      this.report();
-      this.wrong = { state, claim, first: block, count: 1 };
-    }
+  excuses(block: number, state: number, claim: ClaimValue): boolean {
+    if (claim !== Claim.none) return false;
+    if (state === BlockState.freeMetadata) this.checkFreeMetadata(block);
+    return this.isAttributeData(block, state);
   }
 
   /** A kernel takes such blocks as they are; the first fault is enough to know that something filled the bitmap. */
@@ -188,42 +161,13 @@ class Comparison {
   }
 
   /** Values of large extended attributes are found through records that the format document does not describe. */
-  private isAttributeData(block: number, state: number, claim: ClaimValue): boolean {
+  private isAttributeData(block: number, state: number): boolean {
     const { context } = this;
-    if (!context.hasAttributes || claim !== Claim.none || state !== BlockState.metadata) return false;
+    if (!context.hasAttributes || state !== BlockState.metadata) return false;
     const { magic, type } = readMetadataHeader(context.image.readBlock(block));
     const isAttribute = type === BlockType.extendedAttributeData || type === BlockType.extendedAttribute;
     if (magic !== MAGIC || !isAttribute) return false;
     this.attributeData += 1;
     return true;
   }
-
-  private report(): void {
-    const { wrong } = this;
-    if (wrong === undefined) return;
-    this.wrong = undefined;
-    const { state, claim, first, count } = wrong;
-    const one = count === 1;
-    const marked = `${one ? 'this block is' : `blocks ${first}..${first + count - 1} are`} marked as ${stateNames[state]}`;
-    if (claim === Claim.none) {
-      this.context.faults.add('block-leak', first, `${marked}, and nothing refers to ${one ? 'it' : 'them'}`);
-    } else {
-      const holds = one ? 'holds' : 'hold';
-      this.context.faults.add('block-state', first, `${marked}, but ${holds} ${claimNames[claim]}`);
-    }
-  }
 }
-
-function agree(state: number, claim: ClaimValue): boolean {
-  switch (claim) {
-    case Claim.none:
-      return state === BlockState.free || state === BlockState.freeMetadata;
-    case Claim.data:
-      return state === BlockState.data;
-    default:
-      return state === BlockState.metadata;
-  }
-}
-
-const stateNames = ['free', 'used data', 'free metadata', 'used metadata'] as const;
-const claimNames = ['nothing', 'data', 'metadata', 'a dinode', 'an unused dinode'] as const;

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { FileSource, MemorySource } from '../../../images/bytes/byte-source.js';
 import { Pace } from '../../../images/bytes/pace.js';
 import { isCpio, treeOfCpio } from '../../../images/cpio/reader.js';
+import { DiagnosticError } from '../../../images/diagnostic.js';
 import { treeOfDirectory } from '../../../images/tree/from-directory.js';
 import { makeHostTree } from '../../support/host-tree.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -49,16 +50,80 @@ describeWith(['cpio'], 'archives of GNU cpio', () => {
   });
 });
 
-/** A newc member by hand. */
-function member(name: string, mode: number, data = '', nameBytes = name.length + 1): Buffer {
-  const fields = [1, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, nameBytes, 0];
-  const head = Buffer.from(
-    `070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}${name}\0`,
-    'latin1',
-  );
+/** A newc member by hand; `fields` may replace the text of some of its fields, by index. */
+function member(
+  name: string,
+  mode: number,
+  data = '',
+  nameBytes = name.length + 1,
+  fields: Readonly<Record<number, string>> = {},
+): Buffer {
+  const values = [1, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, nameBytes, 0];
+  const texts = values.map((value, index) => fields[index] ?? value.toString(16).padStart(8, '0'));
+  const head = Buffer.from(`070701${texts.join('')}${name}\0`, 'latin1');
   const pad = (length: number): Buffer => Buffer.alloc((4 - (length % 4)) % 4);
   return Buffer.concat([head, pad(head.length), Buffer.from(data, 'latin1'), pad(data.length)]);
 }
+
+const trailer = member('TRAILER!!!', 0);
+
+/** One of several names of a file. */
+function linked(inode: number, name: string, data = ''): Buffer {
+  const hex = (value: number): string => value.toString(16).padStart(8, '0');
+  return member(name, 0o100644, data, name.length + 1, { 0: hex(inode), 4: hex(2) });
+}
+
+describe('names of one file', () => {
+  const read = (...members: Buffer[]) =>
+    treeOfCpio(new MemorySource(Buffer.concat(members), 'links.cpio'), pace);
+
+  test('its data comes with the last of them, or with any', async () => {
+    for (const [one, two, three] of [
+      ['', '', 'data'],
+      ['data', '', ''],
+      ['', 'data', ''],
+      ['data', 'data', 'data'],
+    ] as const) {
+      const tree = await read(linked(7, 'a', one), linked(7, 'b', two), linked(7, 'c/d', three), trailer);
+      const node = tree.get('a');
+      expect(node).toMatchObject({ type: 'file', size: 4 });
+      expect(tree.get('b')).toBe(node);
+      expect(tree.get('c/d')).toBe(node);
+    }
+  });
+
+  test('a link with the number of a file is another file', async () => {
+    const link = member('b', 0o120777, 'a', 2, { 0: '00000007', 4: '00000002' });
+    const tree = await read(linked(7, 'a', 'data'), link, trailer);
+    expect(tree.get('a')?.type).toBe('file');
+    expect(tree.get('b')).toMatchObject({ type: 'symlink', target: 'a' });
+  });
+
+  test('do not reach from one archive into the next', async () => {
+    const tree = await read(linked(7, 'a', 'one'), trailer, linked(7, 'b', 'three'), trailer);
+    expect(tree.get('a')).toMatchObject({ size: 3 });
+    expect(tree.get('b')).toMatchObject({ size: 5 });
+  });
+
+  test('many files with two names each take no longer than as many without', async () => {
+    const measure = async (name: (index: number, part: string) => Buffer): Promise<number> => {
+      const members = Array.from({ length: 30_000 }, (_, index) => [
+        name(index, 'a'),
+        name(index, 'b'),
+      ]).flat();
+      const archive = new MemorySource(Buffer.concat([...members, trailer]));
+      const start = performance.now();
+      await treeOfCpio(archive, new Pace());
+      return performance.now() - start;
+    };
+    const plain = await measure((index, part) => member(`${part}/${index}`, 0o100644, 'data'));
+    const links = await measure((index, part) =>
+      linked(index, `${part}/${index}`, part === 'b' ? 'data' : ''),
+    );
+    // To look for each file's names among all others took several hundred times as long.
+    expect(links).toBeLessThan(plain * 5 + 500);
+  });
+});
 
 describe('hostile archives', () => {
   const read = (...members: Buffer[]) =>
@@ -81,8 +146,66 @@ describe('hostile archives', () => {
     await expect(read(...members)).rejects.toThrowError(message);
   });
 
+  test.each([
+    ['newc', '-0000001'],
+    ['newc', '+0000001'],
+    ['newc', ' 0000001'],
+    ['newc', '0x000001'],
+    ['newc', '0000000g'],
+    ['odc', '-0000000001'],
+    ['odc', ' 0000000001'],
+    ['odc', '00000000008'],
+  ])('%s: a size of %j', async (format, size) => {
+    const archive =
+      format === 'newc'
+        ? member('a', 0o100644, 'x', 2, { 6: size })
+        : Buffer.from(`070707${'000001'.repeat(2)}100644${'000001'.repeat(4)}00000000000000002${size}a\0x`);
+    await expect(read(archive, trailer)).rejects.toThrowError(
+      /byte 0: error: a cpio header with a field that is no/,
+    );
+  });
+
+  test('a size beyond 2^31 has no sign', async () => {
+    for (const size of ['80000000', 'ffffffff'])
+      await expect(read(member('a', 0o100644, 'x', 2, { 6: size }), trailer)).rejects.toThrowError(
+        new RegExp(`cut short: ${Number.parseInt(size, 16)} bytes of data should follow`),
+      );
+  });
+
+  test('without a trailer: cut between members', async () => {
+    const one = member('a', 0o100644, 'data');
+    await expect(read(one)).rejects.toThrowError(/hostile\.cpio: byte \d+: error: .*its trailer is missing/);
+    await expect(read(one, Buffer.alloc(512))).rejects.toThrowError(/its trailer is missing/);
+    await expect(read(one, trailer, one)).rejects.toThrowError(/its trailer is missing/);
+    expect((await read(one, trailer, Buffer.alloc(512))).get('a')).toBeDefined();
+  });
+
+  test('everything thrown at random fields is a diagnostic', async () => {
+    const nasty = [
+      '00000000',
+      'ffffffff',
+      '7fffffff',
+      '80000000',
+      '0000ffff',
+      '000041ed',
+      '0000a1ff',
+      '-0000001',
+    ];
+    for (let field = 0; field < 13; field++)
+      for (let other = 0; other < 13; other++)
+        for (const value of nasty)
+          for (const text of nasty) {
+            const archive = [member('a', 0o100644, 'data', 2, { [field]: value, [other]: text }), trailer];
+            await read(...archive).catch((error: unknown) => expect(error).toBeInstanceOf(DiagnosticError));
+          }
+  });
+
   test('cut short', async () => {
-    const whole = member('abc', 0o100644, 'data that goes on');
+    const whole = Buffer.concat([
+      member('abc', 0o100644, 'data that goes on'),
+      member('d', 0o100644),
+      trailer,
+    ]);
     for (let length = 1; length < whole.length - 3; length++) {
       await expect(read(whole.subarray(0, length)), `${length} bytes`).rejects.toThrowError(
         /hostile\.cpio: byte \d+/,

@@ -31,6 +31,7 @@ const record: StageRecord = {
   artifacts: { result: { sha256: digest, size: bytes.length, stored: true } },
   facts: null,
   references: [],
+  hostFiles: [],
   milliseconds: 1,
 };
 const key = keyOf(record.fields);

@@ -10,6 +10,7 @@ const record: StageRecord = {
   artifacts: { tree: { sha256: digest, size: 12, stored: true } },
   facts: [{ line: 'done', more: null }],
   references: [digest],
+  hostFiles: [],
   milliseconds: 12,
 };
 const key = keyOf(record.fields);
@@ -64,6 +65,7 @@ test('one that says what can not be is none', () => {
     { format: 1, ...record, artifacts: { tree: { ...artifact, stored: 1 } } },
     { format: 1, ...record, references: ['../x'] },
     { format: 1, ...record, references: digest },
+    { format: 1, ...record, hostFiles: [1] },
     { format: 1, ...record, fields: { ...record.fields, more: 1 } },
     { format: 1, ...record, milliseconds: '12' },
     { format: 1, ...record, facts: undefined },

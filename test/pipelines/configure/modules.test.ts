@@ -44,6 +44,16 @@ describe('kernel modules', () => {
     expect(await differencesOf(tree, again.tree)).toEqual([]);
   });
 
+  test("out of the root's own folder change nothing, not even a time", async () => {
+    const base = treeWith({ '/lib/modules/5/a.ko': text('a'), '/lib/modules/README': text('read me') });
+    const { tree, report } = installModules(base, subtreeOf(base, '/lib/modules'), options);
+    expect(shortly(report)).toEqual([
+      'already done: /lib/modules/5 version',
+      'already done: /lib/modules/README file',
+    ]);
+    expect(await differencesOf(base, tree)).toEqual([]);
+  });
+
   test("from the host become root's and get the time of the build, hard links stay", () => {
     const { tree } = installModules(treeWith({}), modules, { ...options, fromHost: true });
     const gfs = tree.get('/lib/modules/2.4.16-21um/kernel/fs/gfs.o');

@@ -3,13 +3,14 @@ import { buildIn } from './build-rig.js';
 import { samplePipeline } from './sample-pipeline.js';
 
 /*
- * Builds the sample pipeline. Prints what ran, or how it failed. Arguments: the folder, milliseconds of each pause, the
+ * Builds the sample pipeline. Prints that it begins, then what ran or how it failed. Arguments: the folder, milliseconds of each pause, the
  * name of the output folder in it, the greeting.
  */
 const [folder = '', pause = '0', out = 'out', greeting = 'hello'] = process.argv.slice(2);
 const controller = new AbortController();
 process.on('SIGTERM', () => controller.abort());
 const { rchar } = ownReads();
+process.stdout.write('begun\n');
 try {
   const { ranStages, unchanged, milliseconds } = await buildIn(
     folder,

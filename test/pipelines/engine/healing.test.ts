@@ -39,29 +39,32 @@ const damages: readonly [string, (path: string) => void][] = [
   ],
 ];
 
-test.each(damages)('whatever one entry of the cache holds, outputs are right and the entry is healed: %s', async (_name, damage) => {
-  const folder = temporaryFolder();
-  writeSampleInputs(folder);
-  await buildIn(folder, samplePipeline(folder));
-  const outputs = outputsIn(folder);
-  cpSync(join(folder, 'cache'), join(folder, 'good'), { recursive: true });
-  for (const kind of ['ac', 'cas']) {
-    for (const name of readdirSync(join(folder, 'good', kind))) {
-      rmSync(join(folder, 'cache'), { recursive: true });
-      cpSync(join(folder, 'good'), join(folder, 'cache'), { recursive: true });
-      rmSync(join(folder, 'out'), { recursive: true });
-      damage(join(folder, 'cache', kind, name));
-      await buildIn(folder, samplePipeline(folder));
-      expect(outputsIn(folder)).toEqual(outputs);
-      expect(leftovers(folder)).toEqual([]);
-      // What was not needed may still be bad: it is found when it is.
-      rmSync(join(folder, 'out'), { recursive: true });
-      const { warnings } = await buildIn(folder, samplePipeline(folder));
-      expect(warnings).toEqual([]);
-      expect(outputsIn(folder)).toEqual(outputs);
+test.each(damages)(
+  'whatever one entry of the cache holds, outputs are right and the entry is healed: %s',
+  async (_name, damage) => {
+    const folder = temporaryFolder();
+    writeSampleInputs(folder);
+    await buildIn(folder, samplePipeline(folder));
+    const outputs = outputsIn(folder);
+    cpSync(join(folder, 'cache'), join(folder, 'good'), { recursive: true });
+    for (const kind of ['ac', 'cas']) {
+      for (const name of readdirSync(join(folder, 'good', kind))) {
+        rmSync(join(folder, 'cache'), { recursive: true });
+        cpSync(join(folder, 'good'), join(folder, 'cache'), { recursive: true });
+        rmSync(join(folder, 'out'), { recursive: true });
+        damage(join(folder, 'cache', kind, name));
+        await buildIn(folder, samplePipeline(folder));
+        expect(outputsIn(folder)).toEqual(outputs);
+        expect(leftovers(folder)).toEqual([]);
+        // What was not needed may still be bad: it is found when it is.
+        rmSync(join(folder, 'out'), { recursive: true });
+        const { warnings } = await buildIn(folder, samplePipeline(folder));
+        expect(warnings).toEqual([]);
+        expect(outputsIn(folder)).toEqual(outputs);
+      }
     }
-  }
-});
+  },
+);
 
 test('all entries damaged at once', async () => {
   const folder = temporaryFolder();
@@ -69,7 +72,8 @@ test('all entries damaged at once', async () => {
   await buildIn(folder, samplePipeline(folder));
   const outputs = outputsIn(folder);
   rmSync(join(folder, 'out'), { recursive: true });
-  for (const name of readdirSync(join(folder, 'cache/cas'))) writeFileSync(join(folder, 'cache/cas', name), 'x');
+  for (const name of readdirSync(join(folder, 'cache/cas')))
+    writeFileSync(join(folder, 'cache/cas', name), 'x');
   const { warnings } = await buildIn(folder, samplePipeline(folder));
   expect(warnings.filter((message) => message.endsWith('it was put aside')).length).toBeGreaterThan(3);
   expect(outputsIn(folder)).toEqual(outputs);
@@ -97,7 +101,8 @@ test('nothing is read from the cache that is not needed', async () => {
   const folder = temporaryFolder();
   writeSampleInputs(folder);
   await buildIn(folder, samplePipeline(folder));
-  for (const name of readdirSync(join(folder, 'cache/cas'))) writeFileSync(join(folder, 'cache/cas', name), 'x');
+  for (const name of readdirSync(join(folder, 'cache/cas')))
+    writeFileSync(join(folder, 'cache/cas', name), 'x');
   const again = await buildIn(folder, samplePipeline(folder));
   expect(again.unchanged).toBe(true);
   expect(again.warnings).toEqual([]);

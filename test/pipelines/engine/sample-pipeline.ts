@@ -1,12 +1,15 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SparseStream } from '../../../images/bytes/sparse-stream.js';
 import { readContent } from '../../../images/tree/content.js';
 import { overlay } from '../../../images/tree/overlay.js';
 import { TreeBuilder } from '../../../images/tree/tree-builder.js';
-import type { StageContext } from '../../../pipelines/engine/stage.js';
+import type { StageContext, StageResult } from '../../../pipelines/engine/stage.js';
 import type { Pipeline } from '../../../pipelines/pipeline.js';
 import { made, output, pipelineOf, stage, textStage } from './build-rig.js';
+
+const HOLE_BYTES = 2 * 1024 * 1024;
 
 /** Writes what `samplePipeline` reads. */
 export function writeSampleInputs(folder: string): void {
@@ -29,24 +32,19 @@ export function samplePipeline(folder: string, pause = 0, greeting = 'hello'): P
     name: 'base',
     inputs: { file: { kind: 'file', path: join(folder, 'base') } },
     run: async (context) => {
-      const path = context.outputPath('result');
       const text = readFileSync(await context.inputPath('file'));
-      const descriptor = openSync(path, 'wx');
-      try {
+      return writing(context, async (stream) => {
         for (let offset = 0; offset < text.length; offset += 30_000) {
-          writeSync(descriptor, text.subarray(offset, offset + 30_000));
+          stream.append(text.subarray(offset, offset + 30_000));
           await rest(context);
         }
-        ftruncateSync(descriptor, 4 * 1024 * 1024);
-      } finally {
-        closeSync(descriptor);
-      }
-      return { artifacts: { result: { kind: 'file', path } } };
+        stream.append(Buffer.alloc(HOLE_BYTES));
+      });
     },
   });
   const baseTree = stage({
     name: 'base-tree',
-    inputs: { base: made(base), own: { kind: 'file', path: join(folder, 'base') } },
+    inputs: { base: made(base), own: { kind: 'file', path: join(folder, 'base'), inPlace: true } },
     run: async (context) => {
       const tree = await treeOf(context, ['base', 'own']);
       await rest(context);
@@ -70,30 +68,30 @@ export function samplePipeline(folder: string, pause = 0, greeting = 'hello'): P
       return { artifacts: { result: { kind: 'tree', tree } } };
     },
   });
-  const config = textStage('config', async (context) => {
-    await rest(context);
-    return `greeting ${greeting}\n`;
-  }, { parameters: { greeting } });
+  const config = textStage(
+    'config',
+    async (context) => {
+      await rest(context);
+      return `greeting ${greeting}\n`;
+    },
+    { parameters: { greeting } },
+  );
   const image = stage({
     name: 'image',
     keeping: 'digest',
     inputs: { tree: made(merged), config: made(config) },
     run: async (context) => {
-      const path = context.outputPath('result');
-      const descriptor = openSync(path, 'wx');
-      try {
-        writeSync(descriptor, readFileSync(await context.inputPath('config')));
-        for (const { path: name, node } of (await context.inputTree('tree')).entries()) {
+      const config = readFileSync(await context.inputPath('config'));
+      const tree = await context.inputTree('tree');
+      return writing(context, async (stream) => {
+        stream.append(config);
+        for (const { path, node } of tree.entries()) {
           if (node.type !== 'file') continue;
-          writeSync(descriptor, `${name} ${node.size}\n`);
-          writeSync(descriptor, readContent(node.content, node.size));
+          stream.append(Buffer.from(`${path} ${node.size}\n`));
+          stream.append(readContent(node.content, node.size));
           if (node.size > 2000) await rest(context);
         }
-        ftruncateSync(descriptor, 8 * 1024 * 1024);
-      } finally {
-        closeSync(descriptor);
-      }
-      return { artifacts: { result: { kind: 'file', path } } };
+      });
     },
   });
   const check = stage({
@@ -108,6 +106,22 @@ export function samplePipeline(folder: string, pause = 0, greeting = 'hello'): P
   });
   const stages = [base, baseTree, added, merged, config, image, check];
   return { ...pipelineOf(stages, [output(image), output(config), output(base)]), checks: [check] };
+}
+
+/** Makes a file in pieces. What is half done when it fails is for the engine to remove. */
+async function writing(
+  context: StageContext,
+  write: (stream: SparseStream) => Promise<void>,
+): Promise<StageResult> {
+  const path = context.outputPath('result');
+  const stream = new SparseStream(path);
+  try {
+    await write(stream);
+    stream.close();
+  } finally {
+    stream.abandon();
+  }
+  return { artifacts: { result: { kind: 'file', path } } };
 }
 
 /** Two files in one folder whose contents are inputs, where they lie. */

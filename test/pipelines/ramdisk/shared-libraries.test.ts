@@ -52,8 +52,8 @@ describe('a program', () => {
   });
 
   test('is found by its name on the PATH', () => {
-    const { paths } = gather({ '/sbin/ifconfig': elf(), '/bin/p': elf() }, ['ifconfig', '/bin/p']);
-    expect([...paths]).toEqual([
+    const { programs } = gather({ '/sbin/ifconfig': elf(), '/bin/p': elf() }, ['ifconfig', '/bin/p']);
+    expect([...programs].map(([name, { path }]) => [name, path])).toEqual([
       ['ifconfig', '/sbin/ifconfig'],
       ['/bin/p', '/bin/p'],
     ]);

@@ -52,6 +52,6 @@ export function errorOf(body: () => unknown): string {
 
 /** The source of a recipe's base. */
 export function sourceOf({ base }: Recipe): Source {
-  if (base.kind === 'given') throw new Error('the base is the user\'s to give');
+  if (!('source' in base)) throw new Error(`a base of the kind ${base.kind} has no source`);
   return base.source;
 }

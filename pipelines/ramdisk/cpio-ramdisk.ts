@@ -1,0 +1,195 @@
+import { type ByteString, textFromByteString } from '../../images/bytes/byte-string.js';
+import { usageError } from '../../images/diagnostic.js';
+import type { Tree } from '../../images/tree/tree.js';
+import { faultOfPath } from '../configure/place.js';
+import { addressOf } from '../recipe/network.js';
+import { linkApplets, missingApplets } from './busybox.js';
+import {
+  type ClusterMembership,
+  checkMembership,
+  corosyncConf,
+  dlmConf,
+  FENCE_AGENT,
+  hostsFile,
+  nodesFile,
+} from './cluster-configuration.js';
+import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
+import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
+import { DAEMON_APPLETS, fenceAgent, INIT_SETTINGS, nodeInit, RAMDISK_APPLETS } from './node-init.js';
+import { RamdiskTree } from './ramdisk-tree.js';
+import { type ProgramFiles, programFiles } from './shared-libraries.js';
+import { uncompressedModule } from './uncompressed-module.js';
+
+export interface CpioRamdiskSettings extends ClusterMembership {
+  /** Time of what is made: seconds since 1970. */
+  readonly epoch: number;
+  /** Folder of the kernel's modules in the root (`findModulesFolder`). */
+  readonly modulesFolder: string;
+  /** Further modules to load, before those of the cluster. */
+  readonly modules: readonly string[];
+  /** Bits of the addresses that the nodes have in common, 1 to 30. */
+  readonly prefix: number;
+  /** The nodes' network interface, such as `eth0`. */
+  readonly interface: string;
+  /** Device of the shared root where the kernel's command line names none, such as `/dev/ubda`. */
+  readonly rootDevice: string;
+  /** Absolute paths of the root that each node has for itself, such as `/var/log`. */
+  readonly ownPaths: readonly string[];
+  /** Folder for temporary files; by default the system's. */
+  readonly scratch?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What went into a ramdisk, for the log and the manifest. */
+export interface RamdiskReport {
+  /** Modules in the order they are loaded: their paths in the root. */
+  readonly modules: readonly string[];
+  /** Modules that the kernel has in itself. */
+  readonly builtIn: readonly string[];
+  /** Modules of which modules.dep does not say what they need. */
+  readonly unlisted: readonly string[];
+  /** Programs with their paths in the root. */
+  readonly programs: readonly string[];
+}
+
+export interface Ramdisk {
+  readonly tree: Tree;
+  readonly report: RamdiskReport;
+}
+
+/** configfs is where dlm_controld tells the kernel of the nodes; gfs2 asks dlm for its locks. */
+export const CLUSTER_MODULES: readonly string[] = ['configfs', 'dlm', 'gfs2'];
+
+/** What runs on each node beside the kernel. */
+const DAEMONS = [
+  'corosync',
+  'corosync-quorumtool',
+  'corosync-cfgtool',
+  'dlm_controld',
+  'dlm_tool',
+  'busybox',
+];
+const BUSYBOX = 'busybox';
+
+/**
+ * The ramdisk of Linux 2.6 and later, to be written as cpio: `/init`, busybox, kernel modules, and in `/cluster` the
+ * daemons of the cluster with their libraries, all out of the root that is to be booted. Contents stay where they are.
+ *
+ * Throws a DiagnosticError with everything that the root lacks, and the Debian packages that bring it.
+ */
+export async function cpioRamdiskTree(root: Tree, settings: CpioRamdiskSettings): Promise<Ramdisk> {
+  checkSettings(settings);
+  const modules = resolveModules(root, settings.modulesFolder, [...settings.modules, ...CLUSTER_MODULES]);
+  const shell = programFiles(root, [BUSYBOX]);
+  const daemons = programFiles(root, DAEMONS);
+  throwIfMissing(
+    'the ramdisk',
+    missingParts(settings.modulesFolder, modules, daemons),
+    'Add it to the base.',
+  );
+  const tree = new RamdiskTree(settings.epoch);
+  addOwnFiles(tree, shell, settings);
+  await addModules(tree, modules.modules, settings);
+  tree.put('/cluster', daemonsTree(daemons, settings).root);
+  tree.file(INIT_SETTINGS, initSettings(daemons, settings));
+  return { tree: tree.build(), report: reportOf(modules, daemons) };
+}
+
+export function reportOf(modules: ResolvedModules, programs: ProgramFiles): RamdiskReport {
+  return {
+    modules: modules.modules.map(({ path }) => textFromByteString(path)),
+    builtIn: modules.builtIn,
+    unlisted: modules.unlisted,
+    programs: [...programs.programs.values()].map(({ path }) => textFromByteString(path)),
+  };
+}
+
+function missingParts(folder: string, modules: ResolvedModules, daemons: ProgramFiles): MissingPart[] {
+  const debian = folder.includes('/uml/') ? 'user-mode-linux' : undefined;
+  const busybox = daemons.programs.get(BUSYBOX);
+  const applets = [...new Set([...RAMDISK_APPLETS, ...DAEMON_APPLETS])];
+  return [
+    ...modules.missing.map((missing) => missingModule(missing, debian)),
+    ...daemons.missing.map(missingFile),
+    ...(busybox === undefined ? [] : missingApplets(busybox, applets)),
+  ];
+}
+
+/** It is there: what is missing was looked at before. */
+function busyboxOf({ programs }: ProgramFiles): ByteString {
+  return programs.get(BUSYBOX)?.path ?? '/bin/busybox';
+}
+
+function addOwnFiles(tree: RamdiskTree, shell: ProgramFiles, settings: CpioRamdiskSettings): void {
+  tree.entries(shell.entries);
+  linkApplets(tree, busyboxOf(shell), RAMDISK_APPLETS);
+  for (const folder of ['/dev', '/etc', '/proc', '/root', '/run', '/sys']) tree.directory(folder);
+  // Before /dev is mounted: the console that Linux opens for /init.
+  tree.device('/dev/console', 'character', 5, 1);
+  tree.device('/dev/null', 'character', 1, 3, 0o666);
+  tree.file('/init', nodeInit(), 0o755);
+  tree.file('/etc/nodes', nodesFile(settings.addresses));
+  tree.file('/etc/own-paths', settings.ownPaths.map((path) => `${path}\n`).join(''));
+}
+
+async function addModules(
+  tree: RamdiskTree,
+  modules: readonly KernelModule[],
+  { scratch, signal }: CpioRamdiskSettings,
+): Promise<void> {
+  const options = {
+    ...(scratch === undefined ? {} : { scratch }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+  for (const module of modules)
+    tree.put(`/modules/${module.name}.ko`, await uncompressedModule(module, options));
+  tree.file('/modules/load', modules.map(({ name }) => `${name}.ko\n`).join(''));
+}
+
+/** The root directory of the daemons, which /init copies to a tmpfs. */
+function daemonsTree(daemons: ProgramFiles, settings: CpioRamdiskSettings): Tree {
+  const tree = new RamdiskTree(settings.epoch);
+  tree.entries(daemons.entries);
+  linkApplets(tree, busyboxOf(daemons), DAEMON_APPLETS);
+  for (const folder of ['/dev', '/proc', '/sys', '/fence', '/run', '/var/lib/corosync', '/var/log/corosync'])
+    tree.directory(folder);
+  tree.directory('/tmp', 0o1777);
+  tree.link('/var/run', '/run');
+  tree.file('/etc/corosync/corosync.conf', corosyncConf(settings));
+  tree.file('/etc/dlm/dlm.conf', dlmConf());
+  tree.file('/etc/hosts', hostsFile(settings.addresses));
+  tree.file('/etc/passwd', 'root:x:0:0:root:/:/bin/sh\n');
+  tree.file('/etc/group', 'root:x:0:\n');
+  tree.file(FENCE_AGENT, fenceAgent(), 0o755);
+  return tree.build();
+}
+
+/** Shell variables for /init. The values were checked: none has a quote. */
+function initSettings({ programs, extraFolders }: ProgramFiles, settings: CpioRamdiskSettings): string {
+  const netmask = addressOf(2 ** 32 - 2 ** (32 - settings.prefix));
+  const values = {
+    interface: settings.interface,
+    netmask,
+    root_device: settings.rootDevice,
+    corosync: textFromByteString(programs.get('corosync')?.path ?? ''),
+    dlm_controld: textFromByteString(programs.get('dlm_controld')?.path ?? ''),
+    library_path: extraFolders.map(textFromByteString).join(':'),
+  };
+  return Object.entries(values)
+    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
+    .join('');
+}
+
+function checkSettings(settings: CpioRamdiskSettings): void {
+  checkMembership(settings);
+  const { prefix, ownPaths, rootDevice } = settings;
+  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 30)
+    throw usageError(`a network of ${prefix} bits`, 'It can be 1 to 30.');
+  if (!/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,14}$/.test(settings.interface))
+    throw usageError(`the network interface "${settings.interface}"`, 'It has a name such as eth0.');
+  for (const path of [rootDevice, ...ownPaths]) {
+    const fault = /[\s'"\\]/.test(path) ? 'a path with blanks or quotes' : faultOfPath(path);
+    if (fault !== undefined || path.split('/').includes('..'))
+      throw usageError(`"${path}" is ${fault ?? 'a path with ".."'}`, 'Name an absolute path of the root.');
+  }
+}

@@ -1,0 +1,265 @@
+import { FENCE_AGENT } from './cluster-configuration.js';
+
+/** The console shows a line that begins with this when a node could not be started. */
+export const NODE_FAILED = 'NODE-FAILED';
+
+/** Applets of busybox that the scripts call. */
+export const RAMDISK_APPLETS: readonly string[] = [
+  ...[
+    'cat',
+    'chroot',
+    'cp',
+    'dmesg',
+    'grep',
+    'hostname',
+    'ifconfig',
+    'insmod',
+    'ln',
+    'mkdir',
+    'mount',
+    'mv',
+    'pidof',
+  ],
+  ...['poweroff', 'rm', 'sed', 'sh', 'sleep', 'switch_root', 'sync', 'tail', 'tr'],
+];
+export const DAEMON_APPLETS: readonly string[] = ['cat', 'ls', 'rm', 'sh', 'sleep'];
+
+/** Where /init reads what depends on the cluster; the values are single-quoted there. */
+export const INIT_SETTINGS = '/etc/ramdisk.conf';
+
+/**
+ * The first program of a node (initramfs, busybox sh). Nothing in it depends on the cluster: that is in
+ * `/etc/ramdisk.conf`, `/etc/nodes`, `/etc/own-paths` and `/modules/load`.
+ *
+ * What it does about order is what makes the difference between a cluster and two that share a disk: a node that joins
+ * waits until corosync counts members before dlm_controld starts, and the root is mounted only when DLM knows this node.
+ * The daemons run in a tmpfs of their own that stays, and not from the filesystem that they serve.
+ */
+export function nodeInit(): string {
+  return `#!/bin/sh
+# Starts a node of the cluster: kernel modules, network, membership, locks, the shared root, and then its init.
+#
+# The kernel's command line says:
+#   node=N             number of this node
+#   cluster=new|join   new: no other node is up; join: wait for those that are
+#   root=DEVICE        the shared root
+#   init=PROGRAM       first program of the root
+#   fence=FOLDER       folder of the host where it is asked to end a node that went silent
+#   rescue             a shell when something fails, instead of the end
+
+PATH=/bin:/sbin:/usr/bin:/usr/sbin
+export PATH
+. ${INIT_SETTINGS}
+init=/sbin/init
+cluster=new
+fence=
+rescue=
+number=
+name=
+daemons=/run/cluster
+
+say() {
+  read -r now rest < /proc/uptime
+  echo "ramdisk[$now]: $*"
+}
+
+fail() {
+  say "failed: $*"
+  log=$daemons/var/log/corosync/corosync.log
+  [ ! -s $log ] || tail -n 20 $log
+  dmesg | tail -n 20
+  echo "${NODE_FAILED} \${name:-$number}: $*"
+  [ -z "$rescue" ] || exec sh < /dev/console > /dev/console 2>&1
+  sync
+  poweroff -f
+  exit 1
+}
+
+# wait_for TENTHS COMMAND...: until the command succeeds, so many tenths of a second
+wait_for() {
+  left=$1
+  shift
+  until "$@"; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+mount_kernel_filesystems() {
+  mount -t proc proc /proc
+  mount -t sysfs sysfs /sys
+  mount -t devtmpfs devtmpfs /dev || echo "ramdisk: no devtmpfs: the devices are those of the ramdisk"
+  mkdir -p /dev/pts /dev/shm /dev/misc
+  mount -t devpts -o mode=620,gid=5 devpts /dev/pts
+  mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+  mount -t tmpfs -o mode=755 tmpfs /run
+}
+
+read_command_line() {
+  read -r line < /proc/cmdline
+  set -f
+  for word in $line; do
+    case $word in
+      node=*) number=\${word#node=} ;;
+      cluster=*) cluster=\${word#cluster=} ;;
+      # User-Mode Linux itself adds root=98:0 where no root is named.
+      root=/*) root_device=\${word#root=} ;;
+      init=*) init=\${word#init=} ;;
+      fence=*) fence=\${word#fence=} ;;
+      rescue) rescue=yes ;;
+    esac
+  done
+  set +f
+  [ -n "$number" ] || fail "the kernel's command line has no node=N"
+  while read -r this address name; do
+    [ "$this" != "$number" ] || break
+  done < /etc/nodes
+  [ -n "$address" ] || fail "the cluster has no node $number"
+  case $cluster in new | join) ;; *) fail "cluster=$cluster is neither new nor join" ;; esac
+  hostname "$name"
+}
+
+load_modules() {
+  while read -r module; do
+    insmod "/modules/$module" || fail "insmod $module"
+  done < /modules/load
+  mount -t configfs configfs /sys/kernel/config || fail "mount configfs"
+  for device in dlm-control dlm-monitor dlm_plock; do
+    [ -e /dev/misc/$device ] || ln -s ../$device /dev/misc/$device
+  done
+  say "modules loaded"
+}
+
+start_network() {
+  ifconfig lo 127.0.0.1 up
+  ifconfig "$interface" "$address" netmask "$netmask" up || fail "the network interface $interface"
+  say "network up: $interface $address"
+}
+
+make_home_of_daemons() {
+  mkdir $daemons
+  # Of its own: what mounts /run anew may take away the right to run programs from there.
+  mount -t tmpfs -o mode=755 tmpfs $daemons
+  cp -a /cluster/. $daemons || fail "no memory for the daemons"
+  mount -o rbind /dev $daemons/dev
+  mount -t proc proc $daemons/proc
+  mount -o rbind /sys $daemons/sys
+  fencing=0
+  if [ -n "$fence" ]; then
+    mount -t hostfs -o "$fence" none $daemons/fence || fail "the folder $fence of the host"
+    fencing=1
+  fi
+}
+
+in_daemons() {
+  LD_LIBRARY_PATH=$library_path chroot $daemons "$@"
+}
+
+# start_daemon LIMIT PROGRAM...: with a stack of so many KiB. A name that begins with @ tells systemd to let the process
+# live when the node goes down.
+start_daemon() {
+  in_daemons /bin/sh -c 'ulimit -s "$0"; export MALLOC_ARENA_MAX=1; program=$1; shift
+    exec -a "@\${program##*/}" "$program" "$@"' "$@" < /dev/null
+}
+
+corosync_answers() {
+  in_daemons corosync-quorumtool -s 2> /dev/null | grep -q '^Node ID'
+}
+
+has_members() {
+  members=$(in_daemons corosync-quorumtool -s 2> /dev/null | sed -n 's/^Nodes: *//p')
+  [ "\${members:-0}" -gt 1 ]
+}
+
+join_cluster() {
+  # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
+  start_daemon 256 $corosync || fail corosync
+  wait_for 300 corosync_answers || fail "corosync does not answer"
+  say "corosync up"
+  if [ $cluster = join ]; then
+    wait_for 600 has_members || fail "no member of the cluster is to be seen"
+    say "joined the membership"
+  fi
+  start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
+  wait_for 300 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
+  say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
+  mkdir /run/sendsigs.omit.d
+  pidof \${corosync##*/} \${dlm_controld##*/} | tr ' ' '\\n' > /run/sendsigs.omit.d/cluster
+}
+
+mount_root() {
+  mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root || fail "mount $root_device"
+  [ -x "/root$init" ] || [ -L "/root$init" ] || fail "the root has no $init"
+  say "root mounted"
+}
+
+# Paths of the root that each node has for itself: at its first start it gets what the shared root has there.
+mount_own_paths() {
+  own=/root/cluster/$name
+  while read -r path; do
+    if [ -L "/root$path" ] || [ ! -e "/root$path" ]; then continue; fi
+    if [ ! -e "$own$path" ]; then
+      rm -rf "$own$path.new"
+      mkdir -p "$own\${path%/*}"
+      { cp -a "/root$path" "$own$path.new" && mv "$own$path.new" "$own$path"; } || fail "the node's own $path"
+    fi
+    mount -o bind "$own$path" "/root$path" || fail "the node's own $path"
+  done < /etc/own-paths
+  mkdir /run/node
+  echo "$name" > /run/node/hostname
+  [ ! -f /root/etc/hostname ] || mount -o bind /run/node/hostname /root/etc/hostname
+}
+
+hand_over() {
+  mkdir -p /root/dev /root/proc /root/sys /root/run /root/tmp
+  mount -t tmpfs -o mode=1777 tmpfs /root/tmp
+  say "handing over to $init"
+  for folder in run dev sys proc; do
+    mount -o move /$folder /root/$folder || fail "move $folder"
+  done
+  exec switch_root /root "$init" "$@"
+}
+
+mount_kernel_filesystems
+read_command_line
+say "$name starts, cluster=$cluster"
+load_modules
+start_network
+make_home_of_daemons
+join_cluster
+mount_root
+mount_own_paths
+hand_over "$@"
+`;
+}
+
+/** Seconds after which a node that was to be fenced, and of which the host says nothing, counts as not fenced. */
+const FENCE_SECONDS = 15;
+
+/**
+ * The fence agent of dlm_controld. It asks the host, over a folder that both see, to end a node: it makes `req.N`, and
+ * the host, once no process of the node is left, makes `ack.N`. dlm_controld names the node on standard input, in a
+ * line `node=N`.
+ */
+export function fenceAgent(): string {
+  return `#!/bin/sh
+# ${FENCE_AGENT}: asks the host to end a node
+number=
+while read -r line; do
+  case $line in
+    node=* | nodeid=* | port=*) number=\${line#*=} ;;
+  esac
+done
+case $number in '' | *[!0-9]*) echo "no node to fence" >&2; exit 1 ;; esac
+rm -f "/fence/ack.$number"
+echo fence > "/fence/req.$number" || exit 1
+left=${FENCE_SECONDS * 4}
+while [ $left -gt 0 ]; do
+  [ ! -e "/fence/ack.$number" ] || exit 0
+  left=$((left - 1))
+  sleep 0.25
+done
+exit 1
+`;
+}

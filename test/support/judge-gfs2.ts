@@ -1,0 +1,80 @@
+import { expect } from 'vitest';
+import type { Tree } from '../../images/tree/tree.js';
+import { compareListings } from './compare-listings.js';
+import { FSCK_TOOLS, fsckGfs2 } from './fsck-gfs2.js';
+import { MKFS_GFS2_TOOLS } from './gfs2-image.js';
+import { runUml } from './uml.js';
+import { listThroughKernel, UML_ATTRIBUTE_TOOLS } from './uml-mount.js';
+
+/** What the judgement of a GFS2 image needs on the host, for `testWith`. */
+export const GFS2_JUDGE_TOOLS: readonly string[] = [...MKFS_GFS2_TOOLS, ...FSCK_TOOLS, ...UML_ATTRIBUTE_TOOLS];
+
+export interface Gfs2Judgement {
+  readonly image: string;
+  /** What the image should hold. */
+  readonly tree: Tree;
+  readonly scratch: string;
+  /** Files above this are read in part only by the kernel. */
+  readonly wholeFilesUpTo?: number;
+}
+
+/** fsck.gfs2 -n must end with 0 and say nothing. */
+export function expectNoReports(image: string): void {
+  const { status, reports } = fsckGfs2(image, '-n');
+  expect(reports).toEqual([]);
+  expect(status).toBe(0);
+}
+
+/**
+ * Lets fsck.gfs2 and the kernel's gfs2 module judge an image: every name, attribute (nanoseconds, device numbers and
+ * extended attributes among them) and content must be that of the Tree.
+ */
+export async function expectGfs2Accepted(judgement: Gfs2Judgement): Promise<void> {
+  const { image, tree, scratch, wholeFilesUpTo } = judgement;
+  expectNoReports(image);
+  const listing = await listThroughKernel(image, {
+    readOnly: true,
+    fsType: 'gfs2',
+    mountOptions: 'acl',
+    timeout: 900_000,
+    scratch,
+    attributes: true,
+    ...(wholeFilesUpTo === undefined ? {} : { wholeFilesUpTo }),
+  });
+  expect(listing.size).toBe([...tree.entries()].length);
+  expect(compareListings(tree, listing).slice(0, 20)).toEqual([]);
+}
+
+/** Everything that changes metadata: the kernel must be able to go on where the writer stopped. */
+const writing = `set -e
+mount -t gfs2 -o lockproto=lock_nolock,acl,quota=account /dev/ubda /mnt
+cd /mnt
+mkdir new-directory
+i=0
+while [ $i -lt 1000 ]; do echo $i > new-directory/name-$i; i=$((i + 1)); done
+dd if=/dev/urandom of=new-directory/large bs=65536 count=64
+for file in $(find . -type f -size -64k 2>/dev/null | grep -v '[^-./a-z0-9]' | head -n 200); do echo more >> "$file"; done
+i=0
+while [ $i -lt 500 ]; do mv new-directory/name-$i new-directory/another-name-$i; i=$((i + 1)); done
+mv new-directory/large large-at-the-root
+chown 4711:4712 new-directory/name-999
+ln new-directory/name-998 linked
+find . -type f 2>/dev/null | grep -v '[^-./a-z0-9]' | grep -v large-at | head -n 1000 > /tmp/remove
+[ $(wc -l < /tmp/remove) -ge 500 ]
+xargs rm -f < /tmp/remove
+cd /
+umount /mnt
+`;
+
+/** Mounts the image for writing, creates, appends, renames and removes a thousand files each; then fsck.gfs2 again. */
+export async function expectWritable(image: string, scratch: string): Promise<void> {
+  await runUml({
+    scratch,
+    timeout: 600_000,
+    disks: [{ path: image, readOnly: false }],
+    programs: [],
+    modules: ['gfs2'],
+    script: writing,
+  });
+  expectNoReports(image);
+}
