@@ -74,7 +74,7 @@ export class OpenGfsTarget implements PopulateTarget {
     return { formal: address, address };
   }
 
-  checkEmpty(): void {
+  async checkEmpty(): Promise<void> {
     const { image, allocator } = this;
     const root = image.readDinode(image.rootAddress, 'the superblock').dinode;
     if (root.type === FileType.directory && root.entries === 2 && allocator.usedDinodes === 5) return;

@@ -1,3 +1,4 @@
+import type { Pace } from '../bytes/pace.js';
 import type { Tree } from '../tree/tree.js';
 import type { Allocator } from './allocator.js';
 import type { CommitBlock } from './commit.js';
@@ -15,7 +16,7 @@ export interface PopulateTarget {
   /** What to do when the filesystem is damaged beyond that. */
   readonly remakeHint: string;
   /** Throws a DiagnosticError unless the filesystem is empty. */
-  checkEmpty(): void;
+  checkEmpty(pace: Pace): Promise<void>;
   /**
    * What of a Tree will be left out. Throws a DiagnosticError for what can't be left out: a symbolic link or a file
    * that is too long.

@@ -37,7 +37,7 @@ export async function populate(
   const { source, sink } = device;
   const target: PopulateTarget = isGfs2(source) ? new Gfs2Target(source) : new OpenGfsTarget(source);
   const { image, allocator } = target;
-  target.checkEmpty();
+  await target.checkEmpty(options.pace);
   const notKept = target.excluded(tree);
   await checkSpace(target, tree, options.pace);
   const writer = new TreeWriter(image, allocator, sink, tree, target.format, options);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { readableHostError, systemErrorCode } from '../../images/bytes/host-error.js';
 import { identityIn, mayBeAlive, nameOf, thisProcess } from './process-identity.js';
@@ -43,15 +43,15 @@ export class Scratch {
   private touch(): void {
     const now = new Date();
     const own = `${nameOf(thisProcess)}.`;
+    const names = existsSync(this.folder) ? this.names().filter((name) => name.startsWith(own)) : [];
     let touched = 0;
-    try {
-      for (const name of this.names()) {
-        if (!name.startsWith(own)) continue;
+    for (const name of names) {
+      try {
         utimesSync(join(this.folder, name), now, now);
         touched += 1;
+      } catch {
+        // It was done just now.
       }
-    } catch {
-      // What was here a moment ago is done, or the whole folder is gone.
     }
     if (touched > 0) return;
     clearInterval(this.heartbeat);

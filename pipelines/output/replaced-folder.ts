@@ -58,7 +58,7 @@ export function dissolve(folder: string, into: string, untouched: UntouchedFiles
       rmSync(path, { force: true });
       continue;
     }
-    const target = freeName(into, bytes);
+    const target = freeName(into, bytes, folder);
     renameSync(pathOf(folder, bytes), target);
     if (!target.equals(pathOf(into, bytes))) moved.push({ name, path: target.toString() });
   }
@@ -67,12 +67,17 @@ export function dissolve(folder: string, into: string, untouched: UntouchedFiles
   return moved;
 }
 
-/** A path in a folder at which nothing is yet. Names of the user's need not be UTF-8. */
-function freeName(folder: string, name: Buffer): Buffer {
-  let target = pathOf(folder, name);
-  for (let number = 1; lstatSync(target, { throwIfNoEntry: false }) !== undefined; number++)
-    target = Buffer.concat([pathOf(folder, name), Buffer.from(`.kept-${number}`)]);
-  return target;
+/**
+ * A path in a folder at which nothing is yet, nor will be when the rest comes from `from`. Names of the user's need not
+ * be UTF-8.
+ */
+function freeName(folder: string, name: Buffer, from: string): Buffer {
+  const isTaken = (path: Buffer): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  if (!isTaken(pathOf(folder, name))) return pathOf(folder, name);
+  for (let number = 1; ; number++) {
+    const other = Buffer.concat([name, Buffer.from(`.kept-${number}`)]);
+    if (!isTaken(pathOf(folder, other)) && !isTaken(pathOf(from, other))) return pathOf(folder, other);
+  }
 }
 
 function pathOf(folder: string, name: Buffer): Buffer {

@@ -1,5 +1,5 @@
 import { usageError } from '../../images/diagnostic.js';
-import { parseAddress } from '../recipe/network.js';
+import { nodeName } from './node-network.js';
 
 /** The members of a cluster and how they find each other. */
 export interface ClusterMembership {
@@ -17,23 +17,8 @@ export const FENCE_AGENT = '/usr/sbin/fence_by_host';
 /** What GFS2 (names of 64 bytes in all) and corosync take. */
 const LOCK_TABLE = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,31}):([A-Za-z0-9][A-Za-z0-9_.-]{0,29})$/;
 
-/** Names a node everywhere: corosync, /etc/hosts, its host name. */
-export function nodeName(number: number): string {
-  return `node${number}`;
-}
-
 /** Throws a DiagnosticError when there could be no such cluster. */
-export function checkMembership({ addresses, lockTable, token }: ClusterMembership): void {
-  if (addresses.length === 0) throw usageError('a cluster without nodes');
-  for (const [index, address] of addresses.entries()) {
-    if (parseAddress(address) === undefined)
-      throw usageError(
-        `the address "${address}" of node ${index + 1}`,
-        'It has four numbers, such as 192.168.50.1.',
-      );
-  }
-  if (new Set(addresses).size < addresses.length)
-    throw usageError('two nodes of the cluster have one address');
+export function checkMembership({ lockTable, token }: ClusterMembership): void {
   clusterName(lockTable);
   if (!Number.isInteger(token) || token < 100 || token > 600_000)
     throw usageError(`a token timeout of ${token} milliseconds`, 'It can be 100 to 600000.');
@@ -108,15 +93,4 @@ post_join_delay=1
 log_debug=0
 fence_all ${FENCE_AGENT}
 `;
-}
-
-/** hosts(5) */
-export function hostsFile(addresses: readonly string[]): string {
-  const nodes = addresses.map((address, index) => `${address}\t${nodeName(index + 1)}\n`);
-  return `127.0.0.1\tlocalhost\n${nodes.join('')}`;
-}
-
-/** One line a node for /init: its number, its address, its name. */
-export function nodesFile(addresses: readonly string[]): string {
-  return addresses.map((address, index) => `${index + 1} ${address} ${nodeName(index + 1)}\n`).join('');
 }

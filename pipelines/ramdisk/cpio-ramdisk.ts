@@ -1,8 +1,5 @@
 import { type ByteString, textFromByteString } from '../../images/bytes/byte-string.js';
-import { usageError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
-import { faultOfPath } from '../configure/place.js';
-import { addressOf } from '../recipe/network.js';
 import { linkApplets, missingApplets } from './busybox.js';
 import {
   type ClusterMembership,
@@ -10,27 +7,30 @@ import {
   corosyncConf,
   dlmConf,
   FENCE_AGENT,
-  hostsFile,
-  nodesFile,
 } from './cluster-configuration.js';
 import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
 import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
 import { DAEMON_APPLETS, fenceAgent, INIT_SETTINGS, nodeInit, RAMDISK_APPLETS } from './node-init.js';
+import {
+  checkNetwork,
+  checkScriptPath,
+  hostsFile,
+  type NodeNetwork,
+  netmaskOf,
+  nodesFile,
+  shellVariables,
+} from './node-network.js';
 import { RamdiskTree } from './ramdisk-tree.js';
 import { type ProgramFiles, programFiles } from './shared-libraries.js';
 import { uncompressedModule } from './uncompressed-module.js';
 
-export interface CpioRamdiskSettings extends ClusterMembership {
+export interface CpioRamdiskSettings extends ClusterMembership, NodeNetwork {
   /** Time of what is made: seconds since 1970. */
   readonly epoch: number;
   /** Folder of the kernel's modules in the root (`findModulesFolder`). */
   readonly modulesFolder: string;
   /** Further modules to load, before those of the cluster. */
   readonly modules: readonly string[];
-  /** Bits of the addresses that the nodes have in common, 1 to 30. */
-  readonly prefix: number;
-  /** The nodes' network interface, such as `eth0`. */
-  readonly interface: string;
   /** Device of the shared root where the kernel's command line names none, such as `/dev/ubda`. */
   readonly rootDevice: string;
   /** Absolute paths of the root that each node has for itself, such as `/var/log`. */
@@ -164,32 +164,20 @@ function daemonsTree(daemons: ProgramFiles, settings: CpioRamdiskSettings): Tree
   return tree.build();
 }
 
-/** Shell variables for /init. The values were checked: none has a quote. */
+/** What /init is told of this cluster and this root. */
 function initSettings({ programs, extraFolders }: ProgramFiles, settings: CpioRamdiskSettings): string {
-  const netmask = addressOf(2 ** 32 - 2 ** (32 - settings.prefix));
-  const values = {
+  return shellVariables({
     interface: settings.interface,
-    netmask,
+    netmask: netmaskOf(settings.prefix),
     root_device: settings.rootDevice,
     corosync: textFromByteString(programs.get('corosync')?.path ?? ''),
     dlm_controld: textFromByteString(programs.get('dlm_controld')?.path ?? ''),
     library_path: extraFolders.map(textFromByteString).join(':'),
-  };
-  return Object.entries(values)
-    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
-    .join('');
+  });
 }
 
 function checkSettings(settings: CpioRamdiskSettings): void {
+  checkNetwork(settings);
   checkMembership(settings);
-  const { prefix, ownPaths, rootDevice } = settings;
-  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 30)
-    throw usageError(`a network of ${prefix} bits`, 'It can be 1 to 30.');
-  if (!/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,14}$/.test(settings.interface))
-    throw usageError(`the network interface "${settings.interface}"`, 'It has a name such as eth0.');
-  for (const path of [rootDevice, ...ownPaths]) {
-    const fault = /[\s'"\\]/.test(path) ? 'a path with blanks or quotes' : faultOfPath(path);
-    if (fault !== undefined || path.split('/').includes('..'))
-      throw usageError(`"${path}" is ${fault ?? 'a path with ".."'}`, 'Name an absolute path of the root.');
-  }
+  for (const path of [settings.rootDevice, ...settings.ownPaths]) checkScriptPath(path);
 }

@@ -1,34 +1,35 @@
 import { byteStringFromText, textFromByteString } from '../../images/bytes/byte-string.js';
 import { usageError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
-import { faultOfPath, findPlace } from '../configure/place.js';
-import { addressOf, parseAddress } from '../recipe/network.js';
+import { findPlace } from '../configure/place.js';
 import type { UbdSettings } from '../recipe/recipe.js';
-import { nodesFile } from './cluster-configuration.js';
 import { type Ramdisk, reportOf } from './cpio-ramdisk.js';
 import { resolveModules } from './kernel-modules.js';
 import { lockServerLinuxrc, nodeLinuxrc } from './linuxrc.js';
 import { missingFile, missingModule, throwIfMissing } from './missing-parts.js';
 import { INIT_SETTINGS } from './node-init.js';
+import {
+  checkAddress,
+  checkNetwork,
+  checkScriptPath,
+  type NodeNetwork,
+  netmaskOf,
+  nodesFile,
+  shellVariables,
+} from './node-network.js';
 import { RamdiskTree } from './ramdisk-tree.js';
 import { programFiles } from './shared-libraries.js';
 import { uncompressedModule } from './uncompressed-module.js';
 
-export interface Ext2RamdiskSettings {
+export interface Ext2RamdiskSettings extends NodeNetwork {
   /** Time of what is made: seconds since 1970. */
   readonly epoch: number;
   /** Folder of the kernel's modules in the root, such as `/lib/modules/2.4.16-21um`. */
   readonly modulesFolder: string;
   /** Further modules to load, before those of OpenGFS. */
   readonly modules: readonly string[];
-  /** Addresses of the nodes by number, node 1 first. */
-  readonly addresses: readonly string[];
   /** `ADDRESS:PORT` of the lock server. */
   readonly lockServer: string;
-  /** Bits of the addresses that the nodes have in common, 1 to 30. */
-  readonly prefix: number;
-  /** The nodes' network interface, such as `eth0`. */
-  readonly interface: string;
   /** Pool device of the shared root, such as `/dev/pool/pool0`. */
   readonly rootDevice: string;
   /** UML's disks, as in the root. */
@@ -49,10 +50,10 @@ export const OPENGFS_MODULES: readonly string[] = ['pool', 'gfs', 'memexp'];
 type Programs = Readonly<Record<string, readonly string[]>>;
 
 const COMMON_PROGRAMS: Programs = {
-  sh: ['/bin/ash.static', '/bin/ash', '/bin/sh'],
+  sh: ['/bin/sh'],
   insmod: ['/sbin/insmod.static', '/sbin/insmod'],
   mount: ['/bin/mount'],
-  ifconfig: ['/sbin/ifconfig', 'ifconfig'],
+  ifconfig: ['ifconfig'],
 };
 const NODE_PROGRAMS: Programs = {
   ...COMMON_PROGRAMS,
@@ -124,8 +125,6 @@ async function ramdiskTree(root: Tree, settings: Ext2RamdiskSettings, contents: 
   );
   const tree = new RamdiskTree(settings.epoch);
   tree.entries(files.entries);
-  const shell = new Map(paths).get('sh') ?? '/bin/sh';
-  if (shell !== '/bin/sh') tree.link('/bin/sh', byteStringFromText(shell));
   tree.file('/linuxrc', contents.linuxrc, 0o755);
   tree.file('/etc/nodes', nodesFile(settings.addresses));
   tree.file(
@@ -133,7 +132,7 @@ async function ramdiskTree(root: Tree, settings: Ext2RamdiskSettings, contents: 
     shellVariables({
       ...Object.fromEntries(paths),
       interface: settings.interface,
-      netmask: addressOf(2 ** 32 - 2 ** (32 - settings.prefix)),
+      netmask: netmaskOf(settings.prefix),
       library_path: files.extraFolders.map(textFromByteString).join(':'),
       ...contents.values,
     }),
@@ -158,7 +157,7 @@ async function ramdiskTree(root: Tree, settings: Ext2RamdiskSettings, contents: 
 /** The first program that is there; the last one, to be named as missing, where none is. */
 function choose(root: Tree, paths: readonly string[]): string {
   const found = paths.find((path) => {
-    const place = path.startsWith('/') ? findPlace(root.root, path, true) : undefined;
+    const place = path.startsWith('/') ? findPlace(root.root, byteStringFromText(path), true) : undefined;
     return place?.kind === 'found';
   });
   return found ?? paths.at(-1) ?? '';
@@ -178,27 +177,11 @@ function addDevices(tree: RamdiskTree, ubd: UbdSettings): void {
   }
 }
 
-function shellVariables(values: Readonly<Record<string, string>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
-    .join('');
-}
-
 function checkSettings(settings: Ext2RamdiskSettings): void {
-  const { prefix, lockServer, memexpdArguments } = settings;
-  for (const address of [...settings.addresses, lockServer.split(':')[0] ?? '']) {
-    if (parseAddress(address) === undefined)
-      throw usageError(`the address "${address}"`, 'It has four numbers, such as 192.168.50.1.');
-  }
-  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 30)
-    throw usageError(`a network of ${prefix} bits`, 'It can be 1 to 30.');
-  if (!/^[A-Za-z0-9][A-Za-z0-9.:_-]{0,14}$/.test(settings.interface))
-    throw usageError(`the network interface "${settings.interface}"`, 'It has a name such as eth0.');
-  for (const path of [settings.rootDevice, settings.init]) {
-    const fault = /[\s'"\\]/.test(path) ? 'a path with blanks or quotes' : faultOfPath(path);
-    if (fault !== undefined) throw usageError(`"${path}" is ${fault}`, 'Name an absolute path of the root.');
-  }
-  const odd = memexpdArguments.find((argument) => !/^[A-Za-z0-9@%+=:,./_-]+$/.test(argument));
+  checkNetwork(settings);
+  checkAddress(settings.lockServer.split(':')[0] ?? '');
+  for (const path of [settings.rootDevice, settings.init]) checkScriptPath(path);
+  const odd = settings.memexpdArguments.find((argument) => !/^[A-Za-z0-9@%+=:,./_-]+$/.test(argument));
   if (odd !== undefined)
     throw usageError(
       `"${odd}" as an argument of memexpd`,

@@ -64,8 +64,9 @@ export async function writeExt2Ramdisk(
     let notKept: readonly NotKept[];
     try {
       ({ notKept } = await writeExt2(file, tree, { ...options, label: 'ramdisk' }));
-    } finally {
       file.close();
+    } finally {
+      file.abandon();
     }
     await gzipFile(image, path, { name, ...(signal === undefined ? {} : { signal }) });
     return { unpackedBytes: size, notKept };

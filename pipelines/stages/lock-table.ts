@@ -40,10 +40,10 @@ export function lockTableStage(recipe: Recipe, captured: StageInput | undefined)
         const sha256 = await copySparse(await context.inputPath('captured'), path, context.pace);
         return { artifacts: { image: { kind: 'file', path, sha256 } }, facts: { captured: true } };
       }
-      const file = SparseFile.create(path, pool.size, { name: pool.image });
+      const file = SparseFile.create(path, pool.size);
       for (const label of labelsFor(poolConfigOf(pool), [pool.size])) file.write(writePoolLabel(label), 0);
       file.close();
-      const cidev = openWritable(path, [], pool.image);
+      const cidev = openWritable(path);
       try {
         writeEnvelope(cidev.sink, text);
         cidev.close();

@@ -44,6 +44,7 @@ export class BuildProcess {
   readonly ended: Promise<BuildEnd>;
   private readonly child: ChildProcess;
   private readonly started = performance.now();
+  private readonly log: string;
   private isOver = false;
 
   constructor(start: BuildStart) {
@@ -52,6 +53,7 @@ export class BuildProcess {
       ...[process.execPath, ...(start.node ?? []), program, 'build', ...start.arguments],
     ];
     // Into a file: nobody has to read while the build runs, and what was printed before a kill is there.
+    this.log = start.log;
     const log = openSync(start.log, 'w');
     this.child = spawn(command, rest, {
       cwd: start.folder,
@@ -74,6 +76,11 @@ export class BuildProcess {
         resolve({ code, signal, milliseconds: performance.now() - this.started, ...readLog(start.log) });
       });
     });
+  }
+
+  /** What it has printed by now. */
+  printed(): string {
+    return readFileSync(this.log, 'utf8');
   }
 
   /** The process that runs, or the whole group, as Ctrl-C on a terminal does. Nothing happens to one that has ended. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findProgram } from '../../pipelines/cluster-tools/run-program.js';
@@ -11,7 +12,7 @@ const program = fileURLToPath(new URL('../../scripts/ssi-image.js', import.meta.
 /** A recipe and what is set in it: each has its own outputs. */
 export interface Variant {
   readonly name: string;
-  /** File in the workshop's folder of recipes. */
+  /** File in the workshop's folder of recipes, or elsewhere. */
   readonly recipe: string;
   readonly set: readonly string[];
 }
@@ -53,10 +54,14 @@ export function writeRecipes(folder: string): void {
   cpSync(join(recipes, 'defaults'), join(folder, 'defaults'), { recursive: true });
   for (const name of ['base.ext2.bz2', 'cluster-tools'])
     cpSync(join(recipes, 'sample', name), join(folder, 'sample', name), { recursive: true });
-  const base = '{image: ./sample/base.ext2.bz2}';
+  const base = `{image: ./sample/base.ext2.bz2, sha256: ${sha256Of(join(folder, 'sample/base.ext2.bz2'))}}`;
   writeFileSync(join(folder, SMALL.recipe), recipeOf('small', base));
   writeFileSync(join(folder, COUSIN.recipe), recipeOf('cousin', base));
   if (missingForLarge() === undefined) writeLargeBase(folder);
+}
+
+function sha256Of(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
 /** What this host lacks for the large recipe, if it does. */
@@ -80,5 +85,8 @@ function writeLargeBase(folder: string): void {
   const archive = join(folder, 'large.tar');
   execFileSync('tar', ['-cf', archive, '-C', root, '.']);
   execFileSync('bzip2', ['-1', archive]);
-  writeFileSync(join(folder, LARGE.recipe), recipeOf('large', '{tar: ./large.tar.bz2}'));
+  writeFileSync(
+    join(folder, LARGE.recipe),
+    recipeOf('large', `{tar: ./large.tar.bz2, sha256: ${sha256Of(`${archive}.bz2`)}}`),
+  );
 }

@@ -7,6 +7,7 @@ import { killBuilds } from './build-process.js';
 import { flipScenario } from './flip.js';
 import { fullDiskScenario } from './full-disk.js';
 import { crashScenario, killScenario } from './kill.js';
+import { makeRuleScenario } from './make-rule.js';
 import { type Scenario, TrialFault } from './scenario.js';
 import { signalScenario } from './signal.js';
 import { unmountDisks } from './small-disk.js';
@@ -20,6 +21,7 @@ const scenarios: readonly Scenario[] = [
   fullDiskScenario,
   flipScenario,
   twiceScenario,
+  makeRuleScenario,
 ];
 
 const { values } = parseArgs({

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expectNoProcesses, leftoversBeside, leftoversInCache } from './aftermath.js';
 import { type BuildEnd, BuildProcess } from './build-process.js';
 import { faultOfOutputs } from './outputs.js';
@@ -51,7 +51,7 @@ export class Trial {
     const [current = '', home = '', temporary = ''] = this.surroundings;
     return new BuildProcess({
       arguments: [
-        join(this.workshop.recipes, variant.recipe),
+        resolve(this.workshop.recipes, variant.recipe),
         ...['--out', this.out(out), '--cache-dir', this.cache, '--json'],
         ...variant.set.flatMap((assignment) => ['--set', assignment]),
         ...options,

@@ -1,18 +1,13 @@
 import type { Pace } from '../../bytes/pace.js';
 import type { Timestamp } from '../../tree/node.js';
-import { extentsOfFile } from '../block-tree-reader.js';
 import { commit, type Device } from '../commit.js';
 import { RESOURCE_INDEX_RECORD_BYTES } from '../constants.js';
 import { readDirectory } from '../directory-reader.js';
 import { readIndexBytes } from '../indexes.js';
-import { faultOfHeader } from '../metadata-header.js';
 import { decodeResourceIndexRecord, encodeResourceIndexRecord } from '../resource-group.js';
 import { setDinodeTimes } from './dinode.js';
 import { Gfs2Image } from './image.js';
-import { decodeGfs2LogHeader, setLogSequence } from './journal.js';
-
-/** Journals are rewritten in pieces of this many bytes, which a processor's cache holds. */
-const PIECE_BYTES = 256 * 1024;
+import { faultOfLogHeader, journalPieces, setLogSequence } from './journal.js';
 
 /**
  * Makes what mkfs.gfs2 just made depend on its options alone (docs/gfs2-format.md §9): all times become `time`, every
@@ -32,31 +27,24 @@ async function normaliseJournal(
   image: Gfs2Image,
   { sink }: Device,
   number: number,
-  address: number,
+  journal: number,
   pace: Pace,
 ): Promise<void> {
   const { blockSize } = image.geometry;
-  const { size, height } = image.readDinode(address, 'the journal index').dinode;
-  const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-  for (const extent of extentsOfFile(image, { address, size, height, journaled: false })) {
-    for (let done = 0; done < extent.length; done += buffer.length) {
-      const piece = buffer.subarray(0, Math.min(buffer.length, extent.length - done));
-      image.device.readInto(piece, extent.position + done);
-      const first = (extent.offset + done) / blockSize;
-      for (let index = 0; index * blockSize < piece.length; index++) {
-        const header = piece.subarray(index * blockSize, (index + 1) * blockSize);
-        const fault = faultOfHeader(header, 'logHeader');
-        if (fault !== undefined || decodeGfs2LogHeader(header).block !== first + index) {
-          throw image.error(
-            (extent.position + done) / blockSize + index,
-            `journal ${number} is not that of a new filesystem: ${fault ?? 'a log header of another block'}`,
-          );
-        }
-        setLogSequence(header, first + index);
+  for (const { index, address, bytes } of journalPieces(image, journal)) {
+    for (let offset = 0; offset < bytes.length; offset += blockSize) {
+      const header = bytes.subarray(offset, offset + blockSize);
+      const fault = faultOfLogHeader(header, index + offset / blockSize);
+      if (fault !== undefined) {
+        throw image.error(
+          address + offset / blockSize,
+          `journal ${number} is not that of a new filesystem: ${fault}`,
+        );
       }
-      sink.write(piece, extent.position + done);
-      if (pace.due()) await pace.breathe();
+      setLogSequence(header, index + offset / blockSize);
     }
+    sink.write(bytes, address * blockSize);
+    if (pace.due()) await pace.breathe();
   }
   sink.flush();
 }

@@ -1,5 +1,6 @@
 import type { ByteSource } from '../../bytes/byte-source.js';
 import { writeInt64BE } from '../../bytes/integers.js';
+import type { Pace } from '../../bytes/pace.js';
 import { imageError } from '../../diagnostic.js';
 import type { DirectoryNode } from '../../tree/node.js';
 import type { Tree } from '../../tree/tree.js';
@@ -55,7 +56,7 @@ export class Gfs2Target implements PopulateTarget {
     return this.image.superblock.root;
   }
 
-  checkEmpty(): void {
+  async checkEmpty(pace: Pace): Promise<void> {
     const { image, allocator } = this;
     const { nodes, quota } = image.systemFiles;
     const root = image.readDinode(image.rootAddress, 'the superblock').dinode;
@@ -69,7 +70,7 @@ export class Gfs2Target implements PopulateTarget {
       throw this.notNew('its quota file has grown');
     if (!Number.isSafeInteger(this.nextNumber) || this.nextNumber <= image.superblock.root.formal)
       throw this.notNew(`its next inode number is ${this.nextNumber}`);
-    this.checkJournals();
+    await this.checkJournals(pace);
   }
 
   excluded(tree: Tree): Excluded[] {
@@ -124,9 +125,9 @@ export class Gfs2Target implements PopulateTarget {
   }
 
   /** What waits in a journal would be written over the new content when a kernel replays it. */
-  private checkJournals(): void {
+  private async checkJournals(pace: Pace): Promise<void> {
     for (const [number, address] of this.image.systemFiles.journals.entries()) {
-      const head = findJournalHead(this.image, address);
+      const head = await findJournalHead(this.image, address, pace);
       if (head === undefined || (head.header.flags & LOG_HEADER_UNMOUNT) === 0)
         throw this.notNew(`journal ${number} was not left cleanly`);
     }
