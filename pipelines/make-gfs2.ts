@@ -6,7 +6,8 @@ import type { Pace } from '../images/bytes/pace.js';
 import { SparseFile } from '../images/bytes/sparse-file.js';
 import { hostError, printable, usageError } from '../images/diagnostic.js';
 import { normaliseGfs2 } from '../images/gfs/gfs2/normalise.js';
-import { findProgram, runProgram } from './cluster-tools/run-program.js';
+import { runProgram } from './cluster-tools/run-program.js';
+import { findProgram } from './program-folders.js';
 
 /** The program, as a stage names its tools. */
 export const MKFS_GFS2 = { program: 'mkfs.gfs2', versionArguments: ['-V'] } as const;
@@ -100,7 +101,10 @@ function argumentsOf(options: MakeGfs2Options): string[] {
 /** A UUID of the version for hashes of one's own (RFC 9562, version 8), from all the options. */
 function uuidFor({ uuid: _, ...options }: MakeGfs2Options): string {
   const parts = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
-  const bytes = createHash('sha256').update(`gfs2\n${JSON.stringify(parts)}`).digest().subarray(0, 16);
+  const bytes = createHash('sha256')
+    .update(`gfs2\n${JSON.stringify(parts)}`)
+    .digest()
+    .subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { FileSource } from '../images/bytes/byte-source.js';
-import { findProgram } from './cluster-tools/run-program.js';
 import { compressionOf } from './compression.js';
 import type { DebianPackage } from './debian-packages.js';
 import type { Stage, StageInput } from './engine/stage.js';
 import type { Pipeline } from './pipeline.js';
+import { findProgram } from './program-folders.js';
 import type { Base, CvsSource, Recipe, Source } from './recipe/recipe.js';
 import { baseDebootstrapStage } from './stages/base-debootstrap.js';
 import { baseReleaseStage } from './stages/base-release.js';

@@ -215,10 +215,10 @@ function addRow(builder: TreeBuilder, row: Row, sources: readonly ByteSource[]):
   const [type, path, mode, uid, gid, seconds, nanoseconds, xattrs, first, second] = row;
   const place = pathOf(path);
   if (type === 'h') {
-    builder.link(place, pathOf(mode));
+    builder.link(place, pathOf(row[2]));
     return;
   }
-  const attributes: Attributes = {
+  const common: Attributes = {
     mode: numberOf(mode, 0, 0o7777),
     uid: numberOf(uid, 0, ID_MAX),
     gid: numberOf(gid, 0, ID_MAX),
@@ -226,8 +226,8 @@ function addRow(builder: TreeBuilder, row: Row, sources: readonly ByteSource[]):
       seconds: numberOf(seconds, Number.MIN_SAFE_INTEGER),
       nanoseconds: numberOf(nanoseconds, 0, 999_999_999),
     },
-    ...(xattrs === 0 ? {} : { xattrs: xattrMap(xattrs) }),
   };
+  const attributes = xattrs === 0 ? common : { ...common, xattrs: xattrMap(xattrs) };
   if (type === 'd') builder.directory(place, attributes);
   else builder.put(place, leafOf(type, attributes, first, second, sources));
 }

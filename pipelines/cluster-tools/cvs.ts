@@ -11,8 +11,9 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
 import { OutputLog } from './output-log.js';
-import { findProgram, PROGRAM_FOLDERS, type ProgramEnd, runProgram } from './run-program.js';
+import { type ProgramEnd, runProgram } from './run-program.js';
 
 /** A module of a CVS repository, as it was at a date or under a tag; without either, its newest state. */
 export interface CvsModule {

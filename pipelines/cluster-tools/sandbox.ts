@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { hostError } from '../../images/diagnostic.js';
 import { readContent } from '../../images/tree/content.js';
 import type { Tree } from '../../images/tree/tree.js';
+import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
 import type { Ownership } from './ownership.js';
-import { findProgram, PROGRAM_FOLDERS, runProgram } from './run-program.js';
+import { runProgram } from './run-program.js';
 import { nodeAt } from './staging-contents.js';
 import { NEW_ROOT_SCRIPT } from './unshare-script.js';
 

@@ -1,4 +1,5 @@
-import { findProgram, runProgram } from './run-program.js';
+import { findProgram } from '../program-folders.js';
+import { runProgram } from './run-program.js';
 import type { Sandbox } from './sandbox.js';
 
 const SECONDS = 10;

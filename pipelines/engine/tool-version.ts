@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { systemErrorCode } from '../../images/bytes/host-error.js';
+import { PROGRAM_FOLDERS } from '../program-folders.js';
 import type { StageTool } from './stage.js';
 
 const execute = promisify(execFile);
@@ -20,7 +21,8 @@ async function ask({ program, versionArguments }: StageTool): Promise<string | u
   try {
     const running = execute(program, [...versionArguments], {
       timeout: 10_000,
-      env: { PATH: process.env.PATH, LC_ALL: 'C' },
+      // Where stages find them, whatever the user's own PATH.
+      env: { PATH: PROGRAM_FOLDERS.join(':'), LC_ALL: 'C' },
     });
     // One that does not know the arguments may read from there.
     running.child.stdin?.end();

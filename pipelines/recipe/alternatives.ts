@@ -59,8 +59,7 @@ const alternatives: readonly Alternatives[] = [
 
 /** One source each, but with a digest that goes when it changes. */
 const single: readonly Omit<Alternatives, 'example'>[] = [
-  { path: ['clusterTools'], keys: ['source'], attached: ['sha256', 'mirrors', 'installed'] },
-  { path: ['clusterTools'], keys: ['rule'], attached: ['installed'] },
+  { path: ['clusterTools'], keys: ['source'], attached: ['sha256', 'mirrors'] },
   { path: ['lockTable'], keys: ['image'], attached: ['sha256', 'mirrors'] },
 ];
 

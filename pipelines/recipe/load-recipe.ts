@@ -3,6 +3,7 @@ import { applyAssignments } from './assignments.js';
 import { CheckedRecipe } from './checked-recipe.js';
 import { checkConsistency } from './consistency.js';
 import { Faults } from './faults.js';
+import { withoutOutdatedInstall } from './installed-tools.js';
 import type { Recipe } from './recipe.js';
 import { readRecipeFiles } from './recipe-files.js';
 import { findRecipe, projectRecipes, type RecipeFile } from './recipe-folder.js';
@@ -46,7 +47,7 @@ export function loadRecipeFile(file: RecipeFile, options: LoadOptions = {}): Rec
     faults.throwIfAny();
   }
   const assigned = applyAssignments(merged.root, set, workingDirectory, faults);
-  const { recipe: root, broken } = substituteVariables(assigned, faults);
+  const { recipe: root, broken } = substituteVariables(withoutOutdatedInstall(assigned, faults), faults);
   checkShape(root, true, broken, faults);
   const checked = new CheckedRecipe(root, broken, faults);
   checkConsistency(checked);

@@ -2,9 +2,10 @@ import { tmpdir } from 'node:os';
 import { FileSource } from '../../images/bytes/byte-source.js';
 import { DiagnosticError, hostError, printable } from '../../images/diagnostic.js';
 import { treeOfTar } from '../../images/tar/reader.js';
-import { findProgram, PROGRAM_FOLDERS, runProgram } from '../cluster-tools/run-program.js';
+import { runProgram } from '../cluster-tools/run-program.js';
 import { type DebianPackage, differenceOfPackages, packagesOf } from '../debian-packages.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
+import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
 import type { MmdebstrapSettings } from '../recipe/recipe.js';
 
 /** mmdebstrap needs minutes, hours only where something hangs. */
@@ -133,7 +134,9 @@ function failure(settings: MmdebstrapSettings, how: string, lines: readonly stri
   const message = `mmdebstrap could not make a ${settings.suite} root (${how})`;
   const error = (hint: string) => new DiagnosticError({ kind: 'host', message, hint, excerpt: lines });
   if (/Unable to locate package|has no installation candidate|Version .* was not found/.test(text)) {
-    return error('A package of base.mmdebstrap.include (or of the locked set) is not in the archive: see the lines above.');
+    return error(
+      'A package of base.mmdebstrap.include (or of the locked set) is not in the archive: see the lines above.',
+    );
   }
   if (!isRoot && /unshare|newuidmap|subuid|user namespace|uid map|Operation not permitted/i.test(text)) {
     return error(
@@ -141,7 +144,9 @@ function failure(settings: MmdebstrapSettings, how: string, lines: readonly stri
     );
   }
   if (/Could not resolve|Failed to fetch|Connection (timed out|refused)|Temporary failure/.test(text)) {
-    return error(`The mirror ${settings.mirror} can not be reached: try again, or name another (base.mmdebstrap.mirror).`);
+    return error(
+      `The mirror ${settings.mirror} can not be reached: try again, or name another (base.mmdebstrap.mirror).`,
+    );
   }
   return error('Its last lines are shown above.');
 }

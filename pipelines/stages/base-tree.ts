@@ -19,7 +19,10 @@ export function baseTreeStage(
     name: 'base-tree',
     title: 'Read the base',
     module: import.meta.url,
-    parameters: { kind: base.kind, ...(isUnpacked || base.kind === 'mmdebstrap' ? {} : { sha256: base.source.sha256 }) },
+    parameters: {
+      kind: base.kind,
+      ...(isUnpacked || base.kind === 'mmdebstrap' ? {} : { sha256: base.source.sha256 }),
+    },
     inputs: { base: input },
     tools: [],
     artifacts: ['tree'],

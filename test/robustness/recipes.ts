@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findProgram } from '../../pipelines/cluster-tools/run-program.js';
+import { findProgram } from '../../pipelines/program-folders.js';
 import { projectRecipes } from '../../pipelines/recipe/recipe-folder.js';
 import { Random } from '../fuzz/random.js';
 

@@ -89,7 +89,9 @@ function factsOf(
 }
 
 function xattrFacts(node: TreeNode, found: ReadonlyMap<ByteString, string>): Fact[] {
-  const wanted = new Map([...(node.xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value).toString('hex')]));
+  const wanted = new Map(
+    [...(node.xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value).toString('hex')]),
+  );
   const names = new Set([...wanted.keys(), ...found.keys()]);
   return [...names].map((name) => [
     printable(textFromByteString(name)),

@@ -7,7 +7,11 @@ import { runUml } from './uml.js';
 import { listThroughKernel, UML_ATTRIBUTE_TOOLS } from './uml-mount.js';
 
 /** What the judgement of a GFS2 image needs on the host, for `testWith`. */
-export const GFS2_JUDGE_TOOLS: readonly string[] = [...MKFS_GFS2_TOOLS, ...FSCK_TOOLS, ...UML_ATTRIBUTE_TOOLS];
+export const GFS2_JUDGE_TOOLS: readonly string[] = [
+  ...MKFS_GFS2_TOOLS,
+  ...FSCK_TOOLS,
+  ...UML_ATTRIBUTE_TOOLS,
+];
 
 export interface Gfs2Judgement {
   readonly image: string;

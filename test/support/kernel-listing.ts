@@ -106,7 +106,8 @@ function parseDevices(devices: Buffer): Map<ByteString, string> {
   const numbers = new Map<ByteString, string>();
   for (const line of fieldsOf(devices)) {
     const [, major, minor, path] = /^([0-9a-f]+) ([0-9a-f]+) \.\/([\s\S]+)$/.exec(line) ?? [];
-    if (major === undefined || minor === undefined || path === undefined) throw new Error(`no device: ${line}`);
+    if (major === undefined || minor === undefined || path === undefined)
+      throw new Error(`no device: ${line}`);
     numbers.set(path, `${Number.parseInt(major, 16)},${Number.parseInt(minor, 16)}`);
   }
   return numbers;

@@ -34,7 +34,8 @@ export interface CheckResult {
   readonly blocksUsed: number;
 }
 
-const FAULTS_MAX = 1000;
+/** Faults after which a check ends, unless it is told otherwise. */
+export const FAULTS_MAX = 1000;
 
 /**
  * Checks an OpenGFS filesystem against every rule of the format (see `rules.ts`): the rows of format document §8, in

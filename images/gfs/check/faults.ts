@@ -1,9 +1,13 @@
 import { DiagnosticError } from '../../diagnostic.js';
+import type { Gfs2Rule } from '../gfs2/check/rules.js';
 import type { Rule } from './rules.js';
+
+/** A rule of either dialect. */
+export type AnyRule = Rule | Gfs2Rule;
 
 /** Something that breaks a rule of the format. */
 export interface Fault {
-  readonly rule: Rule;
+  readonly rule: AnyRule;
   readonly message: string;
   readonly block?: number;
   /** Of the inode or directory; in parentheses the name of one of the filesystem's own files. */
@@ -17,7 +21,7 @@ export class FaultList {
 
   constructor(private readonly limit: number) {}
 
-  add(rule: Rule, block: number | undefined, message: string, path?: string): void {
+  add(rule: AnyRule, block: number | undefined, message: string, path?: string): void {
     if (this.faults.length >= this.limit) {
       this.truncated = true;
       return;
@@ -31,15 +35,33 @@ export class FaultList {
   }
 
   /** Runs a reader that others use too: what it throws about the image becomes a fault; what it throws about the host stays. */
-  attempt<T>(rule: Rule, block: number | undefined, read: () => T): T | undefined {
+  attempt<T>(rule: AnyRule, block: number | undefined, read: () => T): T | undefined {
     try {
       return read();
     } catch (error) {
-      if (!(error instanceof DiagnosticError) || error.diagnostics.some(({ kind }) => kind !== 'image'))
-        throw error;
-      for (const { message, location } of error.diagnostics)
-        this.add(rule, location?.block ?? block, message);
+      this.addThrown(rule, block, error);
       return undefined;
     }
+  }
+
+  /** The same for a reader that takes its time. */
+  async attemptSlowly<T>(
+    rule: AnyRule,
+    block: number | undefined,
+    read: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      this.addThrown(rule, block, error);
+      return undefined;
+    }
+  }
+
+  private addThrown(rule: AnyRule, block: number | undefined, error: unknown): void {
+    if (!(error instanceof DiagnosticError) || error.diagnostics.some(({ kind }) => kind !== 'image'))
+      throw error;
+    for (const { message, location } of error.diagnostics)
+      this.add(rule, location?.block ?? block, message);
   }
 }

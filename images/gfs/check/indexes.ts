@@ -3,6 +3,7 @@ import { JOURNAL_INDEX_RECORD_BYTES, RESOURCE_INDEX_RECORD_BYTES } from '../cons
 import { decodeRecords, faultOfResourceIndexRecord, readIndexBytes } from '../indexes.js';
 import { decodeJournalIndexRecord, type JournalIndexRecord } from '../journal.js';
 import { decodeResourceIndexRecord } from '../resource-group.js';
+import type { CheckContext } from './context.js';
 import type { OpenGfsCheckContext } from './opengfs-context.js';
 import { SEGMENT_BLOCKS_MIN } from './superblock.js';
 
@@ -16,14 +17,21 @@ const groupReserved: ReservedBytes = [
 
 /** Checks both indexes and remembers the records that can be believed. */
 export function checkIndexes(context: OpenGfsCheckContext): void {
-  checkResourceIndex(context);
+  checkResourceIndex(context, context.image.resourceIndexAddress, groupReserved);
   // With impossible segments nothing can be said about where journals end; the superblock's own fault says enough.
   if (context.image.superblock.segmentBlocks >= SEGMENT_BLOCKS_MIN) checkJournalIndex(context);
 }
 
-function checkResourceIndex(context: OpenGfsCheckContext): void {
+/**
+ * Checks the resource index, whose dinode is at `indexBlock`, and remembers the records that can be believed;
+ * `reserved` are the bytes of a record that must be zero.
+ */
+export function checkResourceIndex(
+  context: CheckContext,
+  indexBlock: number,
+  reserved: ReservedBytes,
+): void {
   const { image, faults } = context;
-  const indexBlock = image.superblock.resourceIndex.address;
   const bytes = faults.attempt('resource-index', indexBlock, () =>
     readIndexBytes(image, indexBlock, 'a resource index', RESOURCE_INDEX_RECORD_BYTES),
   );
@@ -34,7 +42,7 @@ function checkResourceIndex(context: OpenGfsCheckContext): void {
   let end = image.geometry.superblockBlock + 1;
   for (const [index, record] of records.entries()) {
     const what = `resource group ${index}`;
-    checkReserved(context, bytes, index, RESOURCE_INDEX_RECORD_BYTES, groupReserved, indexBlock, what);
+    checkReserved(context, bytes, index, RESOURCE_INDEX_RECORD_BYTES, reserved, indexBlock, what);
     const fault = faultOfResourceIndexRecord(image, record);
     if (fault !== undefined) faults.add('resource-index', indexBlock, `${what}: ${fault}`);
     else if (record.address < end) {
@@ -53,7 +61,7 @@ function checkResourceIndex(context: OpenGfsCheckContext): void {
 }
 
 function checkReserved(
-  { faults }: OpenGfsCheckContext,
+  { faults }: CheckContext,
   bytes: Buffer,
   index: number,
   recordBytes: number,

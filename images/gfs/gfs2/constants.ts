@@ -38,6 +38,9 @@ export function typeOfMode(mode: number): FileTypeName | undefined {
   return namesByType.get(mode >>> TYPE_SHIFT);
 }
 
+/** Type and format of the metadata header in every block of a node's quota changes (§6). */
+export const QUOTA_CHANGE = { type: 14, format: 1400 } as const;
+
 /** Bytes of a record of the statfs files, of the inum file, and of a node's range of inode numbers (§6). */
 export const STATFS_BYTES = 24;
 export const INUM_BYTES = 8;

@@ -10,6 +10,8 @@ import type { Gfs2Image } from './image.js';
 export const LOG_HEADER_HASHED_BYTES = 48;
 /** Flag of a log header: the filesystem was unmounted cleanly at this point. */
 export const LOG_HEADER_UNMOUNT = 1;
+/** Flag of a log header that gfs2-utils wrote and not a kernel. */
+export const LOG_HEADER_USERSPACE = 0x80000000;
 
 /** A log header, as far as every version of it goes (§8). */
 export interface Gfs2LogHeader {

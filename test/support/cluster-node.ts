@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface NodeOptions {
+  readonly number: number;
+  /** `umlKernel` of the scratch folder. */
+  readonly kernel: string;
+  readonly ramdisk: string;
+  /** The shared root. */
+  readonly root: string;
+  /** Further words of the kernel's command line. */
+  readonly commandLine: readonly string[];
+  /** A folder for the guest's sockets and, without /dev/shm, its memory. */
+  readonly scratch: string;
+}
+
+/** Multicast address and port of the network between the nodes: another one for each test run. */
+const PORT = 20_000 + (process.pid % 20_000);
+
+const running = new Set<ClusterNode>();
+process.on('exit', () => {
+  for (const node of running) node.signal('SIGKILL');
+});
+
+/** A node of a cluster in User-Mode Linux, booted from a ramdisk. */
+export class ClusterNode {
+  private console = '';
+  private ended = false;
+  private readonly child: ChildProcess;
+  private readonly folder: string;
+  private notify: () => void = () => {};
+
+  constructor({ number, kernel, ramdisk, root, commandLine, scratch }: NodeOptions) {
+    this.folder = mkdtempSync(join(scratch, `node${number}-`));
+    this.child = spawn(
+      kernel,
+      [
+        'mem=256M',
+        `initrd=${ramdisk}`,
+        'rdinit=/init',
+        `ubd0c=${root}`,
+        `eth0=mcast,fe:fd:0a:4d:00:0${number},239.192.77.1,${PORT},0`,
+        'quiet',
+        'con=null',
+        'con0=null,fd:1',
+        `uml_dir=${this.folder}`,
+        `umid=node${number}`,
+        `node=${number}`,
+        ...commandLine,
+      ],
+      {
+        cwd: this.folder,
+        detached: true,
+        env: { ...process.env, HOME: this.folder, TMPDIR: '/dev/shm' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    running.add(this);
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (data: Buffer) => {
+        this.console += data.toString('latin1');
+        this.notify();
+      });
+    }
+    this.child.once('exit', () => {
+      this.ended = true;
+      // What the pipe still holds is read first.
+      setTimeout(() => this.notify(), 300);
+    });
+  }
+
+  /** Waits until the console shows something; gives all that it has shown. Throws when it does not, or the node ends. */
+  async shows(pattern: RegExp, milliseconds: number): Promise<string> {
+    const until = performance.now() + milliseconds;
+    while (!pattern.test(this.console)) {
+      const left = until - performance.now();
+      if (this.ended || left <= 0) {
+        const reason = this.ended ? 'ended' : `did not in ${milliseconds} ms`;
+        throw new Error(`the node was to show ${pattern}, but ${reason}; its console:\n${this.console}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.min(left, 500));
+        this.notify = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.console;
+  }
+
+  /** To all processes of the guest: they are processes of the host. */
+  signal(name: NodeJS.Signals): void {
+    if (this.child.pid === undefined) return;
+    try {
+      process.kill(-this.child.pid, name);
+    } catch {
+      // They are gone.
+    }
+  }
+
+  /** Ends the node as if its power went. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    while (!this.ended) await new Promise((resolve) => setTimeout(resolve, 50));
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+    running.delete(this);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
