@@ -40,6 +40,8 @@ export class Allocator {
   /** The group that is being filled, and the block of it to look at next. */
   private current = 0;
   private cursor = 0;
+  /** Above those of all dinodes. */
+  nextGeneration = 1;
 
   /** Reads all bitmaps: one byte for four blocks. Throws a DiagnosticError when they contradict their counters. */
   constructor(private readonly image: GfsVolume) {
@@ -59,15 +61,15 @@ export class Allocator {
     return this.groups.reduce((sum, { counters }) => sum + counters.usedDinodes, 0);
   }
 
-  /** One block for a dinode, the group it lies in, and the dinode's number among all that ever lay in the group. */
+  /** One block for a dinode, and a generation that no dinode of the filesystem has and none of its group ever had. */
   allocateDinode(): NewDinodeBlock {
     const { address } = this.take(this.image.dialect.dinodeState, 1);
     const group = this.groups[this.current]!;
     const { counters } = group;
     counters.usedDinodes += 1;
-    // 0 stands for no generation.
-    const generation = Math.max(1, counters.generation);
-    counters.generation = generation + 1;
+    const generation = Math.max(this.nextGeneration, counters.generation);
+    this.nextGeneration = generation + 1;
+    counters.generation = this.nextGeneration;
     return { address, group: group.record, generation };
   }
 

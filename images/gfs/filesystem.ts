@@ -37,7 +37,8 @@ export abstract class GfsFilesystem<D extends BaseDinode, V extends GfsVolume<D>
 
   readDirectory(address: number): FilesystemEntry[] {
     const directory = this.image.readDinode(address, 'a directory');
-    if (this.image.typeOf(directory.dinode) !== 'directory') throw this.image.error(address, 'not a directory');
+    if (this.image.typeOf(directory.dinode) !== 'directory')
+      throw this.image.error(address, 'not a directory');
     return readDirectory(this.image, directory).map(({ name, inode }) => ({ name, inode: inode.address }));
   }
 

@@ -58,7 +58,10 @@ export function readResourceIndex(image: GfsVolume): ResourceIndexRecord[] {
 }
 
 /** What is wrong with a record, or undefined when it describes a group on the device whose bitmap fits (§3.6). */
-export function faultOfResourceIndexRecord(image: GfsVolume, record: ResourceIndexRecord): string | undefined {
+export function faultOfResourceIndexRecord(
+  image: GfsVolume,
+  record: ResourceIndexRecord,
+): string | undefined {
   const { address, length, firstData, data, bitmapBytes } = record;
   if (!(address > image.geometry.superblockBlock) || length < 1)
     return `header at block ${address}, ${length} blocks long`;

@@ -14,7 +14,8 @@ import type { InodeFormat, NewInode, TreeWriter } from './tree-writer.js';
 
 /** How OpenGFS numbers and writes inodes (§3.2, §3.7); extended attributes have no known form. */
 const openGfsInodes: InodeFormat = {
-  numberAt: (address) => ({ formal: address, address }),
+  numberAt: ({ address }) => ({ formal: address, address }),
+  direntType: (type) => FileType[type],
   encode: encodeInode,
   writeAttributes: () => ({ address: 0, blocks: 0, flags: 0 }),
   leafFields: () => () => {},

@@ -34,11 +34,7 @@ export interface QuotaShape {
 }
 
 /** Record numbers of the ids that get one, ascending (§3.13). */
-function recordNumbers(
-  { idMax }: QuotaFormat,
-  users: Iterable<number>,
-  groups: Iterable<number>,
-): number[] {
+function recordNumbers({ idMax }: QuotaFormat, users: Iterable<number>, groups: Iterable<number>): number[] {
   const numbers = new Set([0, 1]);
   for (const uid of users) if (uid <= idMax) numbers.add(2 * uid);
   for (const gid of groups) if (gid <= idMax) numbers.add(2 * gid + 1);

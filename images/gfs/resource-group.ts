@@ -102,7 +102,13 @@ export interface ResourceGroupTally {
 export interface ResourceGroupCodec {
   decode(header: Buffer): ResourceGroupTally;
   /** Header and bitmap blocks of a group, ready to be written; `header` is its header as it was. */
-  encode(geometry: Geometry, length: number, header: Buffer, tally: ResourceGroupTally, bitmap: Buffer): Buffer;
+  encode(
+    geometry: Geometry,
+    length: number,
+    header: Buffer,
+    tally: ResourceGroupTally,
+    bitmap: Buffer,
+  ): Buffer;
 }
 
 export const openGfsResourceGroup: ResourceGroupCodec = {

@@ -1,6 +1,13 @@
 import type { Pace } from '../bytes/pace.js';
 import type { ByteSink } from '../bytes/sparse-file.js';
-import { type DirectoryNode, type FileNode, type LeafNode, sizeOf, type TreeNode } from '../tree/node.js';
+import {
+  type DirectoryNode,
+  type FileNode,
+  type LeafNode,
+  type NodeType,
+  sizeOf,
+  type TreeNode,
+} from '../tree/node.js';
 import { countSubdirectories, sortedNames, type Tree } from '../tree/tree.js';
 import type { Allocator, NewDinodeBlock } from './allocator.js';
 import { dataRuns, RunBuffers } from './block-runs.js';
@@ -49,8 +56,10 @@ export interface NewInode {
 
 /** What of writing inodes differs between the dialects. */
 export interface InodeFormat {
-  /** The number for a new inode whose dinode lies at this block. */
-  numberAt(address: number): InodeNumber;
+  /** The number for a new inode whose dinode lies there. */
+  numberAt(place: NewDinodeBlock): InodeNumber;
+  /** The file type in a dirent for this kind of file. */
+  direntType(type: NodeType): number;
   /** Writes header and dinode to the start of `block`. */
   encode(inode: NewInode, block: Buffer): void;
   writeAttributes(node: TreeNode, blocks: MetadataBlocks): WrittenAttributes;
@@ -129,7 +138,7 @@ export class TreeWriter {
       const child = top.node.entries.get(name)!;
       if (child.type === 'directory') {
         const place = this.allocator.allocateDinode();
-        const number = this.format.numberAt(place.address);
+        const number = this.format.numberAt(place);
         top.targets.set(name, this.target(number, child));
         stack.push(this.openDirectory(child, number, place, this.target(top.number, top.node)));
       } else {
@@ -185,7 +194,7 @@ export class TreeWriter {
 
   private async writeLeaf(node: LeafNode): Promise<DirectoryTarget> {
     const place = this.allocator.allocateDinode();
-    const number = this.format.numberAt(place.address);
+    const number = this.format.numberAt(place);
     const attributes = this.format.writeAttributes(node, this.blocks);
     const block = this.leafBlock.fill(0);
     const links = this.linkCounts.get(node) ?? 1;
@@ -265,7 +274,7 @@ export class TreeWriter {
   }
 
   private target(inode: InodeNumber, node: TreeNode): DirectoryTarget {
-    return { inode, type: this.image.dialect.fileTypes[node.type] };
+    return { inode, type: this.format.direntType(node.type) };
   }
 
   private account(node: TreeNode, blocks: number): void {

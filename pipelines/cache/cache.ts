@@ -165,10 +165,9 @@ export class Cache {
       const digest = await digestOfFile(path, pace);
       return digest.sha256 === sha256 ? undefined : 'its bytes do not match its digest';
     } catch (error) {
-      // Removed since we looked, or on a bad sector: either way its bytes are not here.
+      // Removed since we looked, on a bad sector, or not for us to read: either way its bytes are not here.
       if (statusOf(path) === undefined) return 'it is gone';
-      if (error instanceof DiagnosticError && systemErrorCode(error.cause) === 'EIO')
-        return 'the disk can not read it';
+      if (error instanceof DiagnosticError && isUnreadable(error.cause)) return 'it can not be read';
       throw error;
     }
   }
@@ -296,9 +295,14 @@ function readText(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
-    if (systemErrorCode(cause) === 'EIO') return '';
+    if (isUnreadable(cause)) return '';
     throw readableHostError(cause, path);
   }
+}
+
+/** On a bad sector, or without the permission for this user. */
+function isUnreadable(cause: unknown): boolean {
+  return ['EIO', 'EACCES', 'EPERM'].includes(systemErrorCode(cause) ?? '');
 }
 
 function writeNew(path: string, data: string | Uint8Array): void {

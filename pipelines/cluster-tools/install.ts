@@ -7,7 +7,7 @@ import { DiagnosticError, hostError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { findProgram } from '../program-folders.js';
 import { collectOverlay, needsLine } from './collect.js';
-import { killProcessesOfHome } from './leftover-processes.js';
+import { KILL_PROCESSES_OF_HOME, killProcessesOfHome } from './leftover-processes.js';
 import { MakeComplaints } from './make-complaints.js';
 import { openDirectories } from './open-directories.js';
 import { OutputLog } from './output-log.js';
@@ -197,7 +197,9 @@ async function runMake(
       timeLimit,
       signal,
       onOutput: (chunk) => output.write(chunk),
-      ...(sandbox.kind === 'none' ? { onEnd: () => killProcessesOfHome(places.home) } : {}),
+      ...(sandbox.kind === 'none'
+        ? { onEnd: () => killProcessesOfHome(places.home), onDeath: KILL_PROCESSES_OF_HOME }
+        : {}),
     });
   } finally {
     output.close();

@@ -16,6 +16,13 @@ export function killProcessesOfHome(home: string): void {
   }
 }
 
+/** The same as text for bash, which has that `HOME` too and spares itself. */
+export const KILL_PROCESSES_OF_HOME = [
+  'for round in 1 2 3; do',
+  'for pid in $(grep -lzsxF "HOME=$HOME" /proc/[0-9]*/environ | tr -dc "0-9\\n"); do',
+  '[ "$pid" = "$BASHPID" ] || kill -KILL "$pid"; done; done',
+].join(' ');
+
 function processes(): number[] {
   try {
     return readdirSync('/proc')

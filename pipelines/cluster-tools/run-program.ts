@@ -5,6 +5,14 @@ import { findProgram } from '../program-folders.js';
 /** How long output may stay open after its program has ended, in milliseconds. */
 const OUTPUT_GRACE = 2000;
 
+/**
+ * Text for bash. Waits in the background, in the program's process group, for the end of a pipe that this process alone
+ * holds open. That comes also where it has no chance to kill the group itself: then the guard does.
+ */
+function guard(onDeath = ':'): string {
+  return `(read -r _ <&3; ${onDeath}; kill -KILL 0) >/dev/null 2>&1 & exec 3<&-; `;
+}
+
 /** What a timer can wait for, in milliseconds: beyond, it would not wait at all. */
 const TIMER_MAX = 2 ** 31 - 1;
 
@@ -19,6 +27,8 @@ export interface ProgramOptions {
   readonly onOutput?: (chunk: Buffer) => void;
   /** Called when the program has ended, however it did: ends what it may have left running. */
   readonly onEnd?: () => void;
+  /** The same as text for bash, for when this process is killed before the program has ended. */
+  readonly onDeath?: string;
 }
 
 /** How a program ended. */
@@ -36,7 +46,8 @@ class Discarded extends Array<string | Buffer> {
 
 /**
  * Runs a program to its end in a process group of its own, with nothing to read. After the time limit, on an abort,
- * and when this process ends, the whole group is killed. Throws a DiagnosticError of kind `interrupted` on an abort.
+ * and when this process ends, be it by SIGKILL, the whole group is killed. Throws a DiagnosticError of kind
+ * `interrupted` on an abort.
  */
 export async function runProgram(command: readonly string[], options: ProgramOptions): Promise<ProgramEnd> {
   const { signal, onOutput, onEnd } = options;
@@ -86,14 +97,22 @@ export async function runProgram(command: readonly string[], options: ProgramOpt
   }
 }
 
-function start(command: readonly string[], { cwd, environment }: ProgramOptions) {
+function start(command: readonly string[], { cwd, environment, onDeath }: ProgramOptions) {
   const shell = findProgram('bash');
   if (shell === undefined)
     throw hostError('the program bash is missing', 'Install it (Debian package bash).');
   const store = { stdout: new Discarded(), stderr: new Discarded(), stdall: new Discarded() };
   // Everything is said here: zx takes defaults from the environment (ZX_SHELL, ZX_PREFIX, …).
-  const settings = { shell, quote, prefix: '', postfix: '', preferLocal: false, verbose: false, quiet: true };
-  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const settings = {
+    shell,
+    quote,
+    prefix: guard(onDeath),
+    postfix: '',
+    preferLocal: false,
+    verbose: false,
+    quiet: true,
+  };
+  const stdio: ['ignore', 'pipe', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe', 'pipe'];
   const process = { cwd, env: { ...environment }, stdio, detached: true, nothrow: true, store };
   return $({ ...settings, ...process })`exec ${command} 2>&1`;
 }

@@ -1,5 +1,6 @@
 import { DiagnosticError, formatDiagnostic, imageError, printable } from '../../images/diagnostic.js';
 import { checkOpenGfs } from '../../images/gfs/check/check.js';
+import { checkGfs2 } from '../../images/gfs/gfs2/check/check.js';
 import { piecesOf } from '../../images/tree/content.js';
 import { lookUp, walk } from '../../images/tree/lookup.js';
 import { detectKind, openDevice, openFilesystem } from '../../pipelines/open-image.js';
@@ -17,7 +18,8 @@ export async function fsck(image: string, options: FsckOptions): Promise<number>
   const device = await openDevice(image, open);
   try {
     const kind = detectKind(device.source);
-    if (kind === 'opengfs') return await checkNatively(image, device.source, options);
+    if (kind === 'opengfs') return await checkNatively(image, device.source, checkOpenGfs, options);
+    if (kind === 'gfs2') return await checkNatively(image, device.source, checkGfs2, options);
     if (kind === 'unknown') {
       throw imageError(
         { file: image },
@@ -34,9 +36,10 @@ export async function fsck(image: string, options: FsckOptions): Promise<number>
 async function checkNatively(
   image: string,
   source: Parameters<typeof checkOpenGfs>[0],
+  check: typeof checkOpenGfs,
   options: FsckOptions,
 ): Promise<number> {
-  const result = await checkOpenGfs(source, { pace: commandPace() });
+  const result = await check(source, { pace: commandPace() });
   const out = new LineWriter();
   if (options.json === true) await out.line(JSON.stringify({ image, ...result }));
   else {

@@ -2,6 +2,7 @@ import { FileSource } from '../../images/bytes/byte-source.js';
 import { textFromByteString } from '../../images/bytes/byte-string.js';
 import { imageError } from '../../images/diagnostic.js';
 import { openExt2 } from '../../images/ext2/reader.js';
+import { type Gfs2Summary, summariseGfs2 } from '../../images/gfs/gfs2/summary.js';
 import { type FilesystemSummary, summarise } from '../../images/gfs/summary.js';
 import { readEnvelope } from '../../images/lock-table/envelope.js';
 import { type PoolLabel, readPoolLabel } from '../../images/pool/label.js';
@@ -98,13 +99,10 @@ async function inspect(image: string, poolDevices: readonly string[]): Promise<I
         details: { entries },
       };
     }
-    if (kind === 'gfs2')
-      return {
-        ...common,
-        kind,
-        facts: [['content', 'GFS2 filesystem (not read by this version)']],
-        details: {},
-      };
+    if (kind === 'gfs2') {
+      const summary = await summariseGfs2(device.source, pace);
+      return { ...common, kind, facts: gfs2Facts(summary), details: { gfs2: summary } };
+    }
     if (pool !== undefined)
       return { ...common, kind, facts: [['content', 'nothing that is known here']], details: {} };
     throw imageError({ file: image }, 'no pool label, filesystem or archive that is known here');
@@ -124,7 +122,6 @@ function readLabelOf(image: string): PoolLabel {
 
 function gfsFacts(summary: FilesystemSummary): Facts {
   const { blockSize } = summary;
-  const used = summary.allocatableBlocks - summary.freeBlocks;
   return [
     ['content', `OpenGFS filesystem, format ${summary.filesystemFormat}/${summary.multihostFormat}`],
     ['block size', blockSize],
@@ -135,12 +132,33 @@ function gfsFacts(summary: FilesystemSummary): Facts {
       `${summary.journals.length}${summary.journals.length === 0 ? '' : ` of ${formatBytes((summary.journals[0]?.segments ?? 0) * summary.segmentBlocks * blockSize)}`}`,
     ],
     ['resource groups', summary.resourceGroups],
-    [
-      'blocks',
-      `${summary.allocatableBlocks}, ${used} in use (${((100 * used) / Math.max(1, summary.allocatableBlocks)).toFixed(1)} %), ${formatBytes(summary.freeBlocks * blockSize)} free`,
-    ],
+    ['blocks', blocksFact(summary)],
     ['inodes', `${summary.usedDinodes} (5 of them the filesystem's own)`],
   ];
+}
+
+function gfs2Facts(summary: Gfs2Summary): Facts {
+  const { journals } = summary;
+  return [
+    ['content', `GFS2 filesystem, format ${summary.filesystemFormat}/${summary.multihostFormat}`],
+    ['uuid', summary.uuid],
+    ['block size', summary.blockSize],
+    ['lock protocol', textFromByteString(summary.lockProtocol)],
+    ['lock table', textFromByteString(summary.lockTable)],
+    ['journals', `${journals.length}${journals.length === 0 ? '' : ` of ${formatBytes(journals[0] ?? 0)}`}`],
+    ['resource groups', summary.resourceGroups],
+    ['blocks', blocksFact(summary)],
+    ['inodes', `${summary.usedDinodes} (${summary.ownDinodes} of them the filesystem's own)`],
+  ];
+}
+
+function blocksFact(
+  summary: Pick<FilesystemSummary, 'allocatableBlocks' | 'freeBlocks' | 'blockSize'>,
+): string {
+  const { allocatableBlocks, freeBlocks, blockSize } = summary;
+  const used = allocatableBlocks - freeBlocks;
+  const share = ((100 * used) / Math.max(1, allocatableBlocks)).toFixed(1);
+  return `${allocatableBlocks}, ${used} in use (${share} %), ${formatBytes(freeBlocks * blockSize)} free`;
 }
 
 function describeExt(source: Parameters<typeof openExt2>[0]): {

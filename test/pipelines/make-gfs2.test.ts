@@ -5,9 +5,9 @@ import { FileSource } from '../../images/bytes/byte-source.js';
 import { Pace } from '../../images/bytes/pace.js';
 import { sha256Of } from '../../images/tree/content.js';
 import { type MakeGfs2Options, makeGfs2 } from '../../pipelines/make-gfs2.js';
-import { expectNoReports } from '../support/judge-gfs2.js';
 import { FSCK_TOOLS } from '../support/fsck-gfs2.js';
 import { MKFS_GFS2_TOOLS } from '../support/gfs2-image.js';
+import { expectNoReports } from '../support/judge-gfs2.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { describeWith, run } from '../support/tools.js';
 
@@ -45,14 +45,18 @@ describeWith([...MKFS_GFS2_TOOLS, ...FSCK_TOOLS], 'an empty GFS2 filesystem', ()
     ['no cluster', { lockProtocol: 'lock_nolock' }],
     ['an odd size', { size: 200 * MIB + 12345 }],
     ['a uuid', { uuid: '1b4e28ba-2fa1-11d2-883f-b9a761bde3fb' }],
-  ])('has the same bytes whenever it is made: %s', async (name, options) => {
-    const first = await digestOfNew(`${name} 1`, { ...base, ...options });
-    // mkfs.gfs2 knows seconds only.
-    await new Promise((resolve) => setTimeout(resolve, 1100));
-    const second = await digestOfNew(`${name} 2`, { ...base, ...options });
-    expect(second).toBe(first);
-    expectNoReports(join(folder, `${name} 1`));
-  }, 120_000);
+  ])(
+    'has the same bytes whenever it is made: %s',
+    async (name, options) => {
+      const first = await digestOfNew(`${name} 1`, { ...base, ...options });
+      // mkfs.gfs2 knows seconds only.
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      const second = await digestOfNew(`${name} 2`, { ...base, ...options });
+      expect(second).toBe(first);
+      await expectNoReports(join(folder, `${name} 1`));
+    },
+    120_000,
+  );
 
   test('has the time, the UUID, the lock table and the size it is given', async () => {
     const uuid = '1b4e28ba-2fa1-11d2-883f-b9a761bde3fb';
@@ -63,11 +67,15 @@ describeWith([...MKFS_GFS2_TOOLS, ...FSCK_TOOLS], 'an empty GFS2 filesystem', ()
     expect(superblock).toContain(uuid);
     expect(superblock).toMatch(/sb_lockproto +lock_dlm\n/);
     expect(superblock).toMatch(/sb_locktable +ssi:root\n/);
-    expect(run('gfs2_edit', ['-p', 'root', image], { env: { TERM: 'dumb' } })).toMatch(/di_mtime +1030000000 /);
+    expect(run('gfs2_edit', ['-p', 'root', image], { env: { TERM: 'dumb' } })).toMatch(
+      /di_mtime +1030000000 /,
+    );
   });
 
   test('another option gives another UUID', async () => {
-    expect(await digestOfNew('a', base)).not.toBe(await digestOfNew('b', { ...base, lockTable: 'ssi:other' }));
+    expect(await digestOfNew('a', base)).not.toBe(
+      await digestOfNew('b', { ...base, lockTable: 'ssi:other' }),
+    );
   });
 
   test.each<[string, Partial<MakeGfs2Options>, RegExp]>([

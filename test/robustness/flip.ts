@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -67,6 +68,20 @@ const LITTER: Readonly<Record<string, (cache: string, random: Random) => void>> 
   },
   'a record of nothing': (cache) => litter(cache, `ac/${'0'.repeat(64)}`, '{}\n{}\n'),
   'a bad entry': (cache, random) => litter(cache, `bad/${keyOf(cache, random)}`, 'bad'),
+  'a wrong digest of a known file': (cache, random) => {
+    const path = join(cache, 'files.json');
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const digests = text.match(/[0-9a-f]{64}/g);
+    if (digests === null) return;
+    const sha256 = random.pick(digests);
+    writeFileSync(
+      path,
+      text.replaceAll(
+        sha256,
+        sha256.replace(/^./, (digit) => (digit === '0' ? '1' : '0')),
+      ),
+    );
+  },
   'an unfinished download': (cache) => litter(cache, `downloads/${'0'.repeat(64)}`, 'cut'),
 };
 

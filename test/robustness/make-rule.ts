@@ -51,14 +51,14 @@ const HANGING = 'hanging';
 const BAD_RULES: Readonly<Record<string, BadRule>> = {
   fails: { lines: ['echo it is broken', 'exit 3'], check: failed('failed with exit code 2', 'it is broken') },
   'is not there': { lines: [], check: failed('has no rule install_ssi_redhat') },
-  hangs: { lines: [HANG], check: failed('did not end within 2 seconds') },
+  hangs: { lines: [HANG], check: failed('did not end within 4 seconds') },
   'hangs and takes no signals': {
     lines: ["trap '' TERM INT HUP; while :; do sleep 1; done"],
-    check: failed('did not end within 2 seconds'),
+    check: failed('did not end within 4 seconds'),
   },
-  'stops itself': { lines: ['kill -STOP $$$$'], check: failed('did not end within 2 seconds') },
+  'stops itself': { lines: ['kill -STOP $$$$'], check: failed('did not end within 4 seconds') },
   'kills make': { lines: ['kill -KILL $$PPID'], check: failed('make install_ssi_redhat') },
-  'prints for ever': { lines: ['yes it goes on and on'], check: failed('did not end within 2 seconds') },
+  'prints for ever': { lines: ['yes it goes on and on'], check: failed('did not end within 4 seconds') },
   'leaves a process, and fails': {
     lines: ['setsid sleep 1000 >/dev/null 2>&1 </dev/null & sleep 1000 & exit 3'],
     check: failed('failed with exit code 2'),
@@ -146,7 +146,7 @@ function copyRecipe(trial: Trial): Variant {
   for (const name of ['defaults', 'sample', SMALL.recipe])
     cpSync(join(recipes, name), join(folder, name), { recursive: true });
   const recipe = join(folder, SMALL.recipe);
-  writeFileSync(recipe, readFileSync(recipe, 'utf8').replace('timeLimit: 30s', 'timeLimit: 2s'));
+  writeFileSync(recipe, readFileSync(recipe, 'utf8').replace('timeLimit: 30s', 'timeLimit: 4s'));
   return { ...SMALL, recipe };
 }
 

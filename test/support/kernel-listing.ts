@@ -120,8 +120,10 @@ function parseAttributes(text: Buffer): Map<ByteString, Map<ByteString, string>>
   for (const line of text.toString('latin1').split('\n')) {
     const path = /^# file: (.+)$/.exec(line)?.[1];
     const [, name, value] = /^([^=]+)=(?:0x([0-9a-f]*)|"")$/.exec(line) ?? [];
-    if (path !== undefined) found.set(path === '.' ? '' : unquoted(path), (current = new Map()));
-    else if (name !== undefined && current !== undefined) current.set(unquoted(name), value ?? '');
+    if (path !== undefined) {
+      current = new Map();
+      found.set(path === '.' ? '' : unquoted(path), current);
+    } else if (name !== undefined && current !== undefined) current.set(unquoted(name), value ?? '');
     else if (line !== '') throw new Error(`no line of getfattr: ${line}`);
   }
   return found;

@@ -1,41 +1,20 @@
 import type { ByteSource } from '../../bytes/byte-source.js';
-import type { Pace } from '../../bytes/pace.js';
 import { FileType, PayloadFormat } from '../constants.js';
 import type { Dinode } from '../dinode.js';
 import { GfsImage } from '../image.js';
 import type { DinodeBlock } from '../volume.js';
-import type { CheckContext } from './context.js';
 import { type CheckedInode, checkDinode, type SpecialInode } from './dinodes.js';
-import { type Fault, FaultList } from './faults.js';
+import { FaultList } from './faults.js';
 import { checkIndexes } from './indexes.js';
 import { checkJournals } from './journals.js';
 import { OpenGfsCheckContext } from './opengfs-context.js';
 import { checkQuota } from './quota.js';
 import { checkResourceGroups } from './resource-groups.js';
+import { type CheckOptions, type CheckResult, FAULTS_MAX, resultOf } from './result.js';
 import { checkSuperblock } from './superblock.js';
 import { checkLinks, checkTree } from './tree.js';
 
-export interface CheckOptions {
-  readonly pace: Pace;
-  /** The check ends when there are more faults than this; 1000 unless given. */
-  readonly limit?: number;
-}
-
-export interface CheckResult {
-  readonly faults: readonly Fault[];
-  /** There were more faults than the limit. */
-  readonly truncated: boolean;
-  /** Inodes found, the filesystem's own included. */
-  readonly inodes: number;
-  readonly directories: number;
-  /** Regular files that have a name. */
-  readonly files: number;
-  /** Blocks that inodes own. */
-  readonly blocksUsed: number;
-}
-
-/** Faults after which a check ends, unless it is told otherwise. */
-export const FAULTS_MAX = 1000;
+export type { CheckOptions, CheckResult } from './result.js';
 
 /**
  * Checks an OpenGFS filesystem against every rule of the format (see `rules.ts`): the rows of format document §8, in
@@ -58,17 +37,6 @@ export async function checkOpenGfs(device: ByteSource, options: CheckOptions): P
   }
   await checkJournals(context);
   return resultOf(faults, context);
-}
-
-export function resultOf(faults: FaultList, context?: CheckContext): CheckResult {
-  return {
-    faults: faults.faults,
-    truncated: faults.truncated,
-    inodes: context?.inodes.size ?? 0,
-    directories: context?.directories ?? 0,
-    files: context?.files ?? 0,
-    blocksUsed: context?.blocksUsed ?? 0,
-  };
 }
 
 /** Claims the filesystem's own files. Returns the quota file. Older tools made none of quota and license (§12). */

@@ -41,6 +41,9 @@ export abstract class CheckContext<V extends GfsVolume = GfsVolume> {
   /** The formal number that a reference to the dinode at this block must have. */
   abstract formalOf(address: number): number;
 
+  /** Whether a dirent may have this file type when that of its dinode is `wanted`. */
+  abstract acceptsDirentType(type: number, wanted: number): boolean;
+
   /** Compares an inode's block count with what was found, and adds that to what its owners use. */
   abstract checkBlockCount(inode: DinodeBlock, found: number, path: string): void;
 

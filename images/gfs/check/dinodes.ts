@@ -229,7 +229,11 @@ function checkShape(
 }
 
 /** Claims the blocks of extended attributes, as far as the format document knows them. Returns how many. */
-function checkAttributes(context: OpenGfsCheckContext, { address, dinode }: DinodeBlock, path: string): number {
+function checkAttributes(
+  context: OpenGfsCheckContext,
+  { address, dinode }: DinodeBlock,
+  path: string,
+): number {
   const { attributes, flags } = dinode;
   if (attributes === 0) return 0;
   const { image, faults } = context;

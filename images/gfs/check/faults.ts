@@ -61,7 +61,6 @@ export class FaultList {
   private addThrown(rule: AnyRule, block: number | undefined, error: unknown): void {
     if (!(error instanceof DiagnosticError) || error.diagnostics.some(({ kind }) => kind !== 'image'))
       throw error;
-    for (const { message, location } of error.diagnostics)
-      this.add(rule, location?.block ?? block, message);
+    for (const { message, location } of error.diagnostics) this.add(rule, location?.block ?? block, message);
   }
 }

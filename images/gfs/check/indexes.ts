@@ -26,11 +26,7 @@ export function checkIndexes(context: OpenGfsCheckContext): void {
  * Checks the resource index, whose dinode is at `indexBlock`, and remembers the records that can be believed;
  * `reserved` are the bytes of a record that must be zero.
  */
-export function checkResourceIndex(
-  context: CheckContext,
-  indexBlock: number,
-  reserved: ReservedBytes,
-): void {
+export function checkResourceIndex(context: CheckContext, indexBlock: number, reserved: ReservedBytes): void {
   const { image, faults } = context;
   const bytes = faults.attempt('resource-index', indexBlock, () =>
     readIndexBytes(image, indexBlock, 'a resource index', RESOURCE_INDEX_RECORD_BYTES),

@@ -31,7 +31,11 @@ async function checkJournal(
   if (found.length === journal.segments) checkSequences(context, index, journal, found);
 }
 
-function readLogHeader({ image, faults }: OpenGfsCheckContext, block: number, where: string): LogHeader | undefined {
+function readLogHeader(
+  { image, faults }: OpenGfsCheckContext,
+  block: number,
+  where: string,
+): LogHeader | undefined {
   const bytes = readBytes(image.device, block * image.geometry.blockSize, SECTOR_BYTES);
   const fault = faultOfHeader(bytes, 'logHeader');
   if (fault !== undefined) {

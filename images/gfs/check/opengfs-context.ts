@@ -19,6 +19,10 @@ export class OpenGfsCheckContext extends CheckContext<GfsImage> {
     return address;
   }
 
+  acceptsDirentType(type: number, wanted: number): boolean {
+    return type === wanted;
+  }
+
   checkBlockCount(inode: DinodeBlock, found: number, path: string): void {
     const { address, dinode } = inode;
     let owned = found;

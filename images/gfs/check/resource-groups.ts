@@ -77,7 +77,11 @@ const counterNames = {
 } as const;
 
 /** Checks the metadata headers of a group's blocks, and that nothing stands behind its bitmap. */
-export function checkGroupHeaders({ image, faults }: CheckContext, group: ResourceIndexRecord, blocks: Buffer): boolean {
+export function checkGroupHeaders(
+  { image, faults }: CheckContext,
+  group: ResourceIndexRecord,
+  blocks: Buffer,
+): boolean {
   const { blockSize } = image.geometry;
   let good = true;
   for (let index = 0; index < group.length; index++) {

@@ -1,6 +1,6 @@
 import type { CheckContext } from './context.js';
-import { checkDirectory, childPath, type FoundName } from './directories.js';
 import type { CheckedInode } from './dinodes.js';
+import { checkDirectory, childPath, type FoundName } from './directories.js';
 
 /** Claims and checks the dinode at `address`, which `holder` refers to; undefined when it is none. */
 export type DinodeCheck = (
@@ -72,7 +72,7 @@ async function checkName(
     }
   }
   const facts = context.inodes.get(address)!;
-  if (dirent.type !== facts.type)
+  if (!context.acceptsDirentType(dirent.type, facts.type))
     faults.add(
       'dirent-type',
       block,

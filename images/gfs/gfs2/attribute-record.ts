@@ -135,7 +135,11 @@ export interface AttributePlan extends AttributeName {
 }
 
 /** A value lies in its record when the record then fits in a block, otherwise in blocks of its own (§7). */
-export function planAttribute(geometry: Geometry, { type, name }: AttributeName, value: Uint8Array): AttributePlan {
+export function planAttribute(
+  geometry: Geometry,
+  { type, name }: AttributeName,
+  value: Uint8Array,
+): AttributePlan {
   const stored = aligned(RECORD_HEADER_BYTES + name.length + value.length);
   if (stored <= geometry.journaledBytes) return { type, name, value, recordBytes: stored, valueBlocks: 0 };
   const valueBlocks = Math.ceil(value.length / geometry.journaledBytes);

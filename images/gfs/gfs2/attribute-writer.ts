@@ -74,7 +74,8 @@ export class AttributeWriter {
   }
 
   private isKept(name: ByteString, value: Uint8Array): boolean {
-    if (value.length > VALUE_BYTES_MAX || attributeNameOf(name, this.filesystemFormat) === undefined) return false;
+    if (value.length > VALUE_BYTES_MAX || attributeNameOf(name, this.filesystemFormat) === undefined)
+      return false;
     // Of this kind a kernel knows access control lists only.
     return !name.startsWith('system.') || (ACL_NAMES.includes(name) && isAcl(value));
   }

@@ -27,6 +27,8 @@ export const direntTypes: Readonly<Record<FileTypeName, number>> = {
   symlink: 10,
   socket: 12,
 };
+/** In a dirent: the dinode tells the type (§5). */
+export const OPEN_DIRENT_TYPE = 0;
 export const TYPE_SHIFT = 12;
 
 const namesByType = new Map<number, FileTypeName>(

@@ -10,6 +10,6 @@ export const GFS2: Dialect = {
   indirectHeaderBytes: HEADER_BYTES,
   dinodeState: BlockState.metadata,
   metadataState: BlockState.data,
-  fileTypes: { ...direntTypes, block: 0, character: 0 },
+  fileTypes: direntTypes,
   resourceGroup: gfs2ResourceGroup,
 };

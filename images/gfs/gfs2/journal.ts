@@ -10,8 +10,6 @@ import type { Gfs2Image } from './image.js';
 export const LOG_HEADER_HASHED_BYTES = 48;
 /** Flag of a log header: the filesystem was unmounted cleanly at this point. */
 export const LOG_HEADER_UNMOUNT = 1;
-/** Flag of a log header that gfs2-utils wrote and not a kernel. */
-export const LOG_HEADER_USERSPACE = 0x80000000;
 
 /** A log header, as far as every version of it goes (§8). */
 export interface Gfs2LogHeader {
@@ -74,7 +72,12 @@ export function* journalPieces(image: Gfs2Image, address: number): Generator<Jou
   const { size, height } = image.readDinode(address, 'the journal index').dinode;
   if (height === 0) return;
   const buffer = Buffer.allocUnsafe(PIECE_BYTES);
-  for (const { offset, position, length } of extentsOfFile(image, { address, size, height, journaled: false })) {
+  for (const { offset, position, length } of extentsOfFile(image, {
+    address,
+    size,
+    height,
+    journaled: false,
+  })) {
     for (let done = 0; done + blockSize <= length; done += buffer.length) {
       const bytes = buffer.subarray(0, Math.min(buffer.length, length - (length % blockSize) - done));
       image.device.readInto(bytes, position + done);
@@ -115,7 +118,8 @@ export function faultOfLogHeader(block: Buffer, index: number): string | undefin
   const fault = faultOfHeader(block, 'logHeader');
   if (fault !== undefined) return fault;
   const header = decodeGfs2LogHeader(block);
-  if (header.block !== index) return `a log header for block ${header.block} of the journal in block ${index}`;
+  if (header.block !== index)
+    return `a log header for block ${header.block} of the journal in block ${index}`;
   const hash = hashOfLogHeader(block);
   return header.hash === hash
     ? undefined

@@ -24,6 +24,16 @@ export interface NodeFiles {
   readonly quotaChange: number;
 }
 
+/** Root, master, jindex, per_node, inum, statfs, rindex and quota. */
+const DINODES_OF_ALL = 8;
+/** A journal, and the three files of its node. */
+const DINODES_OF_A_NODE = 4;
+
+/** How many dinodes a filesystem has when nobody has put anything in it. */
+export function ownDinodes({ nodes }: SystemFiles): number {
+  return DINODES_OF_ALL + DINODES_OF_A_NODE * nodes.length;
+}
+
 /** Finds the filesystem's own files by their names. Throws a DiagnosticError when one is missing. */
 export function readSystemFiles(image: Gfs2Image): SystemFiles {
   const master = image.superblock.master.address;

@@ -2,7 +2,7 @@ import type { ByteSource } from '../../bytes/byte-source.js';
 import { writeInt64BE } from '../../bytes/integers.js';
 import type { Pace } from '../../bytes/pace.js';
 import { imageError } from '../../diagnostic.js';
-import type { DirectoryNode } from '../../tree/node.js';
+import type { DirectoryNode, NodeType } from '../../tree/node.js';
 import type { Tree } from '../../tree/tree.js';
 import { Allocator } from '../allocator.js';
 import type { CommitBlock } from '../commit.js';
@@ -14,18 +14,18 @@ import { type Excluded, excludedFrom } from '../suitability.js';
 import type { PopulateTarget } from '../target.js';
 import type { InodeFormat, NewInode, TreeWriter } from '../tree-writer.js';
 import { AttributeWriter } from './attribute-writer.js';
-import { direntTypes, TYPE_SHIFT } from './constants.js';
+import { direntTypes, OPEN_DIRENT_TYPE, TYPE_SHIFT } from './constants.js';
 import { encodeGfs2Dinode } from './dinode.js';
 import { Gfs2Image } from './image.js';
 import { findJournalHead, LOG_HEADER_UNMOUNT } from './journal.js';
 import { inodeNumberBlock, readNextInodeNumber, readStatfs, statfsBlock } from './statfs.js';
+import { ownDinodes } from './system-files.js';
 
 /** Blocks of the quota file are plain ones, and it has a record for every owner (docs/gfs2-format.md §6). */
 const GFS2_QUOTA: QuotaFormat = { journaled: false, idMax: 0xffffffff };
 
-/** The filesystem's own dinodes besides those that each node has. */
-const OWN_DINODES = 8;
-const OWN_DINODES_OF_A_NODE = 4;
+/** Numbers go up to 2^53 here: so far below them is room for every inode that fits on a disk. */
+const INODE_NUMBER_MAX = 2 ** 52;
 
 /** An empty GFS2 filesystem. */
 export class Gfs2Target implements PopulateTarget {
@@ -35,17 +35,18 @@ export class Gfs2Target implements PopulateTarget {
   readonly remakeHint = 'Make the filesystem anew with mkfs.gfs2.';
   private readonly attributes: AttributeWriter;
   private readonly freeBefore: number;
-  private nextNumber: number;
 
   constructor(source: ByteSource) {
     this.image = new Gfs2Image(source);
     this.allocator = new Allocator(this.image);
     this.freeBefore = this.allocator.freeBlocks;
     this.attributes = new AttributeWriter(this.image.geometry, this.image.superblock.filesystemFormat);
-    this.nextNumber = readNextInodeNumber(this.image, this.image.systemFiles.inodeNumbers);
+    this.allocator.nextGeneration = readNextInodeNumber(this.image, this.image.systemFiles.inodeNumbers);
     const rootGeneration = this.image.readDinode(this.image.rootAddress, 'the superblock').dinode.generation;
     this.format = {
-      numberAt: (address) => ({ formal: this.nextNumber++, address }),
+      // A kernel too makes the formal number of the generation.
+      numberAt: ({ address, generation }) => ({ formal: generation, address }),
+      direntType: writtenDirentType,
       encode: (inode, block) => encodeInode(inode, block, inode.place?.generation ?? rootGeneration),
       writeAttributes: (node, blocks) => this.attributes.write(node, blocks),
       leafFields,
@@ -58,9 +59,9 @@ export class Gfs2Target implements PopulateTarget {
 
   async checkEmpty(pace: Pace): Promise<void> {
     const { image, allocator } = this;
-    const { nodes, quota } = image.systemFiles;
+    const { quota } = image.systemFiles;
     const root = image.readDinode(image.rootAddress, 'the superblock').dinode;
-    const own = OWN_DINODES + OWN_DINODES_OF_A_NODE * nodes.length;
+    const own = ownDinodes(image.systemFiles);
     const isEmptyRoot = image.typeOf(root) === 'directory' && root.entries === 2 && root.blocks === 1;
     if (!isEmptyRoot || allocator.usedDinodes !== own) {
       throw this.notNew(`it has ${allocator.usedDinodes} inodes (${own} when new)`);
@@ -68,8 +69,9 @@ export class Gfs2Target implements PopulateTarget {
     const quotas = image.readDinode(quota, "the filesystem's own files").dinode;
     if (quotas.height !== 0 || quotas.size !== 2 * QUOTA_RECORD_BYTES || quotas.attributes !== 0)
       throw this.notNew('its quota file has grown');
-    if (!Number.isSafeInteger(this.nextNumber) || this.nextNumber <= image.superblock.root.formal)
-      throw this.notNew(`its next inode number is ${this.nextNumber}`);
+    const next = allocator.nextGeneration;
+    if (!Number.isSafeInteger(next) || next > INODE_NUMBER_MAX || next <= image.superblock.root.formal)
+      throw this.notNew(`its next inode number is ${next}`);
     await this.checkJournals(pace);
   }
 
@@ -117,7 +119,7 @@ export class Gfs2Target implements PopulateTarget {
       { address: files.statfs, bytes: statfsBlock(image, files.statfs, statfsNow) },
       {
         address: files.inodeNumbers,
-        bytes: inodeNumberBlock(image, files.inodeNumbers, this.nextNumber),
+        bytes: inodeNumberBlock(image, files.inodeNumbers, allocator.nextGeneration),
       },
       ...allocator.groupsToWrite(),
       { address: image.rootAddress, bytes: rootBlock },
@@ -140,6 +142,14 @@ export class Gfs2Target implements PopulateTarget {
       'Make a new one with mkfs.gfs2.',
     );
   }
+}
+
+/**
+ * Linux (6.1 at least) reads a device's numbers only when it has to look at the dinode for the type: with the type in
+ * the dirent it shows them as 0,0 (§5).
+ */
+function writtenDirentType(type: NodeType): number {
+  return type === 'block' || type === 'character' ? OPEN_DIRENT_TYPE : direntTypes[type];
 }
 
 function encodeInode(inode: NewInode, block: Buffer, generation: number): void {

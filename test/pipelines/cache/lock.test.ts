@@ -12,6 +12,7 @@ import {
   thisProcess,
 } from '../../../pipelines/cache/process-identity.js';
 import { compiled } from '../../support/compiled.js';
+import { withPatchedFs } from '../../support/patched-fs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 function locks(): { folder: string; path: string } {
@@ -150,6 +151,38 @@ test('a lock that was taken by another meanwhile is not released for it', async 
   writeFileSync(path, nameOf(inOtherContainer));
   lock.release();
   expect(readFileSync(path, 'utf8')).toBe(nameOf(inOtherContainer));
+});
+
+test("two that find the same dead holder: whoever is between the other's steps, one gets the lock", async () => {
+  const { linkSync, rmSync } = await import('node:fs');
+  // The other one comes just before the dead lock is removed, or just before the right to remove it is taken.
+  for (const moment of ['removal', 'break'] as const) {
+    const { folder, path } = locks();
+    writeFileSync(path, nameOf(dead));
+    const taken: string[] = [];
+    let isInside = false;
+    const contend = (): void => {
+      if (isInside) return;
+      isInside = true;
+      if ('release' in tryLock(path)) taken.push('other');
+    };
+    const patches = {
+      rmSync: ((...parameters) => {
+        if (moment === 'removal' && parameters[0] === path) contend();
+        return rmSync(...parameters);
+      }) as typeof rmSync,
+      linkSync: ((...parameters) => {
+        if (moment === 'break' && parameters[1] === `${path}.break`) contend();
+        return linkSync(...parameters);
+      }) as typeof linkSync,
+    };
+    await withPatchedFs(patches, () => {
+      if ('release' in tryLock(path)) taken.push('this');
+    });
+    expect(isInside).toBe(true);
+    expect(taken, moment).toEqual([moment === 'removal' ? 'this' : 'other']);
+    expect(readdirSync(folder)).toEqual(['lock']);
+  }
 });
 
 const child = compiled('test/pipelines/cache/lock-child.ts');

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
+  type BigIntStats,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -17,6 +18,7 @@ import { Pace } from '../../../images/bytes/pace.js';
 import { sha256 } from '../../../pipelines/cache/canonical-json.js';
 import { Scratch } from '../../../pipelines/cache/scratch.js';
 import { digestOfFile, StatCache } from '../../../pipelines/cache/stat-cache.js';
+import { withPatchedFs } from '../../support/patched-fs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 function rig() {
@@ -77,6 +79,48 @@ test('nor is what is written just after a file was made', async () => {
   writeFileSync(path, 'made');
   await cache.remember(path, sha256('made'));
   expect(cache.get(path)?.sha256).toBe(sha256('made'));
+});
+
+test('nor on a host whose clock is coarse: it waits until the next change must show', async () => {
+  const { statSync: real } = await import('node:fs');
+  const tick = 10_000_000n;
+  const coarse = ((...parameters: Parameters<typeof real>) => {
+    const status = real(...parameters) as unknown as BigIntStats | undefined;
+    if (status === undefined || typeof status.mtimeNs !== 'bigint') return status;
+    for (const name of ['mtimeNs', 'ctimeNs'] as const) status[name] -= status[name] % tick;
+    return status;
+  }) as unknown as typeof real;
+  await withPatchedFs({ statSync: coarse }, async () => {
+    const { open, path } = rig();
+    const cache = open();
+    for (let round = 0; round < 20; round++) {
+      for (const text of ['one', 'two']) {
+        writeFileSync(path, text);
+        utimesSync(path, 1, 1);
+        expect((await cache.digest(path, new Pace())).sha256).toBe(sha256(text));
+      }
+      writeFileSync(path, 'out');
+      await cache.remember(path, sha256('out'));
+      writeFileSync(path, 'own');
+      expect((await cache.digest(path, new Pace())).sha256).toBe(sha256('own'));
+    }
+  });
+});
+
+test('what was changed on a filesystem with whole seconds is not remembered at once', async () => {
+  const { statSync: real } = await import('node:fs');
+  const coarse = ((...parameters: Parameters<typeof real>) => {
+    const status = real(...parameters) as unknown as BigIntStats | undefined;
+    if (typeof status?.ctimeNs === 'bigint') status.ctimeNs -= status.ctimeNs % 1_000_000_000n;
+    return status;
+  }) as unknown as typeof real;
+  await withPatchedFs({ statSync: coarse }, async () => {
+    const { open, path } = rig();
+    writeFileSync(path, 'one');
+    const cache = open();
+    await cache.digest(path, new Pace());
+    expect(cache.get(path)).toBeUndefined();
+  });
 });
 
 test('what changes while it is read is not remembered', async () => {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
-const FOLDERS = ['images', 'pipelines/cluster-tools', 'test/pipelines/cluster-tools'];
+const FOLDERS = ['images', 'pipelines', 'test/pipelines/cluster-tools'];
 
 /** What a process of another user runs. */
 const PROGRAM = fileURLToPath(new URL('./install-and-list.ts', import.meta.url));

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { Cache } from '../../../pipelines/cache/cache.js';
 import type { Stage } from '../../../pipelines/engine/stage.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import {
@@ -129,6 +131,37 @@ test('one that another output had copied by then is not left as it was', async (
   const text = outputText(folder, 'source');
   expect(outputText(folder, 'early')).toBe(`${text} early`);
   expect(outputText(folder, 'late')).toBe(`${text} late`);
+});
+
+test('who comes while it is found out does not store what was made of the other bytes', async () => {
+  const folder = temporaryFolder();
+  const source = fileStage('source', random);
+  const slow = fileStage('slow', async () => {
+    await sleep(150);
+    return 'slow';
+  });
+  const pipeline = (version: number) => {
+    const inputs = { slow: made(slow), source: made(source) };
+    // The first finds out; the second gets to the source only when that has been made again.
+    const first = textStage('first', (context) => textOf(context, 'source'), {
+      inputs: { source: made(source) },
+      parameters: version,
+    });
+    const second = textStage('second', (context) => textOf(context, 'source'), {
+      inputs,
+      parameters: version,
+    });
+    return pipelineOf([source, slow, first, second], [output(first), output(second), output(source)]);
+  };
+  await buildIn(folder, pipeline(1));
+  rmSync(join(folder, 'out'), { recursive: true });
+  await buildIn(folder, pipeline(2));
+  expect(outputText(folder, 'second')).toBe(outputText(folder, 'source'));
+  const cache = Cache.open(join(folder, 'cache'));
+  const ofSecond = [...cache.records()].filter(({ record }) => record.stage === 'second');
+  expect(ofSecond.length).toBeGreaterThan(1);
+  for (const { record } of ofSecond)
+    expect(record.artifacts.result?.sha256).toBe(record.fields['input source']);
 });
 
 test('one that never makes the same ends all the same', async () => {

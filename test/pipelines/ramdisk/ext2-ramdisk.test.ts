@@ -14,6 +14,7 @@ import {
   lockServerRamdiskTree,
   nodeRamdiskTree,
 } from '../../../pipelines/ramdisk/ext2-ramdisk.js';
+import { lockServerLinuxrc, nodeLinuxrc } from '../../../pipelines/ramdisk/linuxrc.js';
 import { ramdiskSizeArgument, writeExt2Ramdisk } from '../../../pipelines/ramdisk/write-ramdisk.js';
 import { loopMountFault, withLoopMount } from '../../support/loop-mount.js';
 import { plain, text, treeWith } from '../../support/small-trees.js';
@@ -174,6 +175,13 @@ test('a ramdisk that Linux 2.4 has to be told the size of', () => {
   expect(ramdiskSizeArgument(4096 * 1024)).toBeUndefined();
   expect(ramdiskSizeArgument(4096 * 1024 + 1)).toBe('ramdisk_size=4097');
 });
+
+for (const shell of ['bash', 'dash', 'busybox']) {
+  testWith([shell], `the scripts are what ${shell} takes for scripts`, () => {
+    for (const script of [nodeLinuxrc(), lockServerLinuxrc()])
+      run(shell, [...(shell === 'busybox' ? ['sh'] : []), '-n'], { input: script });
+  });
+}
 
 testWith(['busybox', 'bwrap'], 'the scripts call what they should, in a root of their own', async () => {
   let count = 0;

@@ -1,7 +1,7 @@
+import { capacityOf } from '../../block-tree.js';
 import { checkBlockTree } from '../../check/block-tree.js';
 import { Claim } from '../../check/claims.js';
 import type { CheckedInode } from '../../check/dinodes.js';
-import { capacityOf } from '../../block-tree.js';
 import { DINODE_BYTES, HEIGHT_MAX, PayloadFormat } from '../../constants.js';
 import { faultOfHeader } from '../../metadata-header.js';
 import { type DinodeBlock, isHashed } from '../../volume.js';
@@ -54,22 +54,20 @@ export async function checkGfs2Dinode(
 }
 
 function checkNumber(context: Gfs2CheckContext, { address, dinode }: Inode, path: string): void {
-  const { faults, formalNumbers } = context;
   const { formal } = dinode.number;
   if (dinode.number.address !== address || formal === 0 || !Number.isFinite(formal)) {
-    faults.add(
+    context.faults.add(
       'dinode-number',
       address,
       `the dinode calls itself ${formal}/${dinode.number.address}`,
       path,
     );
-    return;
   }
-  const other = formalNumbers.get(formal);
-  if (other !== undefined)
-    faults.add('dinode-formal', address, `the dinode at block ${other} has the formal number ${formal} too`, path);
-  formalNumbers.set(formal, address);
-  context.highestFormal = Math.max(context.highestFormal, formal);
+  const group = context.groupOf(address);
+  if (group === undefined) return;
+  const { generation } = dinode;
+  if (generation > (context.latest.get(group.address)?.generation ?? 0))
+    context.latest.set(group.address, { address, generation });
 }
 
 function checkFields(context: Gfs2CheckContext, inode: Inode, path: string): void {

@@ -1,15 +1,18 @@
+import { piecesOf } from '../../../tree/content.js';
 import { extentsOfFile } from '../../block-tree-reader.js';
 import { MAGIC, QUOTA_RECORD_BYTES } from '../../constants.js';
 import { readMetadataHeader } from '../../metadata-header.js';
 import { decodeQuotaRecord } from '../../quota.js';
-import { piecesOf } from '../../../tree/content.js';
 import { QUOTA_CHANGE } from '../constants.js';
-import { LOG_HEADER_USERSPACE } from '../journal.js';
 import type { SystemFiles } from '../system-files.js';
 import type { Gfs2CheckContext } from './context.js';
 
-/** Checks the quota file and the files of nodes' changes to it (docs/gfs2-format.md §6). */
-export async function checkGfs2Quota(context: Gfs2CheckContext, files: SystemFiles): Promise<void> {
+/** Checks the quota file, its values too when `values` is set, and the nodes' changes to it (docs/gfs2-format.md §6). */
+export async function checkGfs2Quota(
+  context: Gfs2CheckContext,
+  files: SystemFiles,
+  values: boolean,
+): Promise<void> {
   for (const [node, { quotaChange }] of files.nodes.entries()) await checkChanges(context, node, quotaChange);
   const { image, faults } = context;
   const { size } = image.readDinode(files.quota, "the filesystem's own files").dinode;
@@ -21,12 +24,7 @@ export async function checkGfs2Quota(context: Gfs2CheckContext, files: SystemFil
     );
     return;
   }
-  const { journalHeads } = context;
-  // A kernel counts only where it is told to at mount time.
-  const isUntouched =
-    journalHeads.length === files.journals.length &&
-    journalHeads.every(({ header }) => (header.flags & LOG_HEADER_USERSPACE) !== 0);
-  if (isUntouched) await new QuotaComparison(context, files.quota).run();
+  if (values) await new QuotaComparison(context, files.quota).run();
 }
 
 /** Every block has a header: a kernel does not mount the filesystem otherwise. */

@@ -71,6 +71,14 @@ async function checkGroup(
       );
     }
   }
+  const latest = context.latest.get(group.address);
+  if (latest !== undefined && latest.generation >= header.generation) {
+    faults.add(
+      'dinode-generation',
+      latest.address,
+      `the dinode has the generation ${latest.generation}, and the next in its resource group gets ${header.generation}`,
+    );
+  }
   checkCopies(context, group, next, blocks);
 }
 
@@ -85,10 +93,11 @@ function checkCopies(
   const add = (message: string): void => faults.add('resource-group-copies', group.address, message);
   if (skip !== 0 && group.address + skip !== next?.address)
     add(`the next resource group is said to be ${skip} blocks further on, where none is`);
-  if (crc === 0) return;
   const computed = checksumOfResourceGroup(blocks);
-  if (crc !== computed)
+  if (crc !== 0 && crc !== computed)
     add(`the resource group has the checksum 0x${crc.toString(16)}, not 0x${computed.toString(16)}`);
-  else if (firstData !== group.firstData || data !== group.data || bitmapBytes !== group.bitmapBytes)
+  // Where the first is not kept, what OpenGFS had in the place of the others may stand there still.
+  const differs = firstData !== group.firstData || data !== group.data || bitmapBytes !== group.bitmapBytes;
+  if (differs && firstData !== 0)
     add('the resource group and its record in the resource index say different things');
 }

@@ -9,9 +9,11 @@ export const gfs2Rules = {
   'reserved-not-zero': 'Nothing stands behind the end of a bitmap (O§3.6).',
   'resource-index':
     'Resource groups lie on the device, in order, apart, with a bitmap that fits exactly (O§3.5, O§3.6).',
-  'resource-group-header': 'Header and bitmap blocks of a resource group carry their metadata headers (§3.3).',
+  'resource-group-header':
+    'Header and bitmap blocks of a resource group carry their metadata headers (§3.3).',
   'resource-group-counters': 'The counters equal the bitmap (§3.3).',
-  'resource-group-copies': "A header repeats its group's record of the resource index, and its checksum holds (§3.3).",
+  'resource-group-copies':
+    "A header repeats its group's record of the resource index, and its checksum holds (§3.3).",
   'journal-file': 'A journal has all its blocks, at least two (§8).',
   'journal-header': 'A journal has a log header that stands for itself, its hash among it (§8).',
   'journal-dirty': 'The head of the journal is a clean unmount: nothing waits to be replayed (§8).',
@@ -21,7 +23,7 @@ export const gfs2Rules = {
   'block-location': 'Pointers lead into the data area of a resource group (O§8).',
   'dinode-header': 'A dinode has its metadata header (§3.4).',
   'dinode-number': "A dinode's address is its own block, and its formal number is not 0 (§3.2).",
-  'dinode-formal': 'No two dinodes have one formal number (§3.2).',
+  'dinode-generation': "A dinode's generation is below that of the next one in its resource group (§3.3).",
   'dinode-type': 'The type bits of the mode are those of a kind of file (§3.4).',
   'dinode-size': 'The size fits the height, and the type (O§4).',
   'dinode-height': 'A tree has at most ten levels, and stuffed types none (O§4).',
@@ -34,7 +36,8 @@ export const gfs2Rules = {
   'attribute-block': 'Extended attributes lie in blocks of their types (§7).',
   'attribute-record': 'Records of attributes fill their block exactly and say what they hold (§7).',
   'symlink-target': 'A symbolic link is stuffed, not empty, without NUL, and followed by zero (O§4).',
-  'dirent-chain': 'Records of dirents fill their area exactly; one that is empty has one record (O§3.11, O§5).',
+  'dirent-chain':
+    'Records of dirents fill their area exactly; one that is empty has one record (O§3.11, O§5).',
   'dirent-name': 'Names have 1 to 255 bytes without "/" and NUL, and stand once (O§3.11).',
   'dirent-hash': 'The hash is the CRC-32 of the name (O§5).',
   'dirent-type': "A dirent's type is its dinode's; that of a device may be left open (§5).",
@@ -50,10 +53,9 @@ export const gfs2Rules = {
   'leaf-names': 'A leaf holds just the names whose hashes lead to it, and counts them (O§5).',
   'link-count': 'The link count is the number of names, or 2 and child directories (O§5).',
   'statfs-value': 'The statfs files tell the blocks and dinodes that there are (§6).',
-  'inode-numbers': 'The numbers that are still to be given to inodes are above all that were given (§6).',
   'quota-change': "The blocks of a node's quota changes carry their metadata headers (§6).",
   'quota-file': 'The quota file has whole records, those of user and group 0 among them (§6).',
-  'quota-value': 'A quota value is what its owner uses, as long as no kernel has written (§6).',
+  'quota-value': 'A quota value is what its owner uses; checked on demand (§6).',
 } as const;
 
 export type Gfs2Rule = keyof typeof gfs2Rules;
