@@ -7,6 +7,7 @@ import type { Pipeline } from './pipeline.js';
 import { findProgram } from './program-folders.js';
 import type { Base, CvsSource, Recipe, Source } from './recipe/recipe.js';
 import { baseDebootstrapStage } from './stages/base-debootstrap.js';
+import { baseLockedStage } from './stages/base-locked.js';
 import { baseReleaseStage } from './stages/base-release.js';
 import { baseTreeStage } from './stages/base-tree.js';
 import { checkStage } from './stages/check.js';
@@ -106,7 +107,7 @@ export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pip
       { name: cidev.image, stage: lockTable, artifact: 'image' },
       ...files.map((name) => ({ name, stage: pools, artifact: name })),
     ],
-    checks: [check],
+    checks: [...stages.checks, check],
     notes: captured === undefined ? [ENVELOPE_NOTE] : [],
   };
 }
@@ -114,6 +115,8 @@ export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pip
 /** Gathers the stages, those first that get what the recipe names. */
 class StageList {
   readonly all: Stage[] = [];
+  /** Those that judge what others made. */
+  readonly checks: Stage[] = [];
 
   constructor(
     private readonly recipe: Recipe,
@@ -158,8 +161,10 @@ class StageList {
     const { offline, locked } = this.options;
     const release = this.add(baseReleaseStage(base.mmdebstrap, offline));
     const input: StageInput = { kind: 'artifact', stage: release, artifact: 'release' };
-    const stage = this.add(baseDebootstrapStage(base.mmdebstrap, input, this.recipe.epoch, locked));
-    return { input: { kind: 'artifact', stage, artifact: 'file' }, isUnpacked: true };
+    const stage = this.add(baseDebootstrapStage(base.mmdebstrap, input, this.recipe.epoch));
+    const made: StageInput = { kind: 'artifact', stage, artifact: 'file' };
+    if (locked !== undefined) this.checks.push(this.add(baseLockedStage(made, locked)));
+    return { input: made, isUnpacked: true };
   }
 
   clusterTools(base: StageInput): Stage | undefined {

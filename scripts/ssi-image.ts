@@ -156,6 +156,7 @@ function recipeCommands(
     .option(...CACHE_DIR)
     .option('--no-cache', 'neither use nor keep results of stages')
     .option('--offline', 'use no network: fetch nothing that is not here')
+    .option('--locked', 'a Debian base has to come out with the packages that DIR/manifest.json records')
     .option('--keep-work', 'leave the work folders of the stages that run')
     .option('--json', 'events on standard error and the result on standard output as JSON')
     .action(async (recipe, options) =>

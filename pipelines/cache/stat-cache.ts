@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { hostError } from '../../images/diagnostic.js';
+import { sha256 } from './canonical-json.js';
 import { thisBoot } from './process-identity.js';
 import type { Scratch } from './scratch.js';
 
@@ -113,7 +114,7 @@ export class StatCache {
       .map(([identity, { state, sha256, size, used }]): Row => [identity, state, sha256, size, used]);
     const temporary = this.scratch.path('files');
     try {
-      writeFileSync(temporary, JSON.stringify({ boot: thisBoot, files }));
+      writeFileSync(temporary, encodeKnown(JSON.stringify({ boot: thisBoot, files })));
       renameSync(temporary, this.path);
       this.changed = false;
     } catch {
@@ -126,7 +127,8 @@ function readKnown(path: string): Map<string, Known> {
   const known = new Map<string, Known>();
   try {
     if (statSync(path).size > FILE_BYTES_MAX) return known;
-    const { boot, files } = JSON.parse(readFileSync(path, 'utf8')) as { boot: unknown; files: unknown };
+    const body = decodeKnown(readFileSync(path, 'utf8'));
+    const { boot, files } = JSON.parse(body) as { boot: unknown; files: unknown };
     if (boot !== thisBoot || !Array.isArray(files)) return known;
     for (const row of files.filter(isRow)) {
       const [identity, state, sha256, size, used] = row;
@@ -136,6 +138,17 @@ function readKnown(path: string): Map<string, Known> {
     // Nothing is remembered: files are read again.
   }
   return known;
+}
+
+/** With a digest over all of it: a digest in which a bit is wrong looks like any other. */
+function encodeKnown(body: string): string {
+  return `${sha256(body)}\n${body}\n`;
+}
+
+/** Empty, and so no JSON, when it is damaged. */
+function decodeKnown(text: string): string {
+  const [digest, body = ''] = text.split('\n');
+  return digest === sha256(body) ? body : '';
 }
 
 function isRow(row: unknown): row is Row {

@@ -64,7 +64,7 @@ export class Engine {
   private readonly limiter: Limiter;
   /** Where artifacts lie that the cache does not keep, of stages that ran. */
   private readonly made = new Map<string, MadeFile>();
-  /** Files of the user's by digest: trees may refer to them. */
+  /** Files of the user's by digest that trees may refer to. */
   private readonly hostFiles = new Map<string, HostInput>();
   /** Trees that were read, by the digest of their file. */
   private readonly trees = new Map<string, Tree>();
@@ -216,8 +216,8 @@ export class Engine {
       entries.map(async ([name, input]): Promise<[string, ResolvedInput]> => {
         if (input.kind !== 'artifact') {
           const found = await this.hostInputs.resolve(input);
-          if (input.kind === 'file' && !this.hostFiles.has(found.sha256))
-            this.hostFiles.set(found.sha256, input);
+          const isInPlace = input.kind === 'file' && input.inPlace === true;
+          if (isInPlace && !this.hostFiles.has(found.sha256)) this.hostFiles.set(found.sha256, input);
           return [name, found];
         }
         const { record } = await this.result(input.stage);

@@ -118,8 +118,9 @@ function withLogsKept(error: unknown, { stage, options }: StageRun, work: string
   return new DiagnosticError(diagnostics, { cause: error });
 }
 
-/** Whether what a stage makes may refer to a file of the user's. */
-function isInPlace(input: StageInput): boolean {
+/** Whether what a stage makes may refer to an input: to what the cache keeps, or to a file of the user's in place. */
+function lasts(input: StageInput): boolean {
+  if (input.kind === 'artifact') return input.stage.keeping === 'stored';
   return input.kind === 'file' && input.inPlace === true;
 }
 
@@ -178,9 +179,8 @@ function contextOf(run: StageRun, { work, artifacts }: StageFolders): StageConte
     inputPath,
     inputSource: async (name) => {
       const path = await inputPath(name);
-      const input = inputOf(name);
-      const lasts = input.kind === 'artifact' ? input.stage.keeping === 'stored' : isInPlace(input);
-      return run.contents.open(digestOf(name).sha256, path, lasts);
+      const { sha256 } = digestOf(name);
+      return lasts(inputOf(name)) ? run.contents.open(sha256, path) : run.contents.openPassing(sha256, path);
     },
     inputTree: async (name) => {
       const { directory, sha256 } = digestOf(name);

@@ -3,7 +3,7 @@ import { FileSource } from '../../images/bytes/byte-source.js';
 import { DiagnosticError, hostError, printable } from '../../images/diagnostic.js';
 import { treeOfTar } from '../../images/tar/reader.js';
 import { runProgram } from '../cluster-tools/run-program.js';
-import { type DebianPackage, differenceOfPackages, packagesOf } from '../debian-packages.js';
+import { packagesOf } from '../debian-packages.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
 import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
 import type { MmdebstrapSettings } from '../recipe/recipe.js';
@@ -15,13 +15,12 @@ const SHOWN_LINES = 12;
 
 /**
  * Makes a Debian root with mmdebstrap, as a tar that is read in place: as root, or as an ordinary user in a user
- * namespace. With `locked` it has to come out with the same packages in the same versions, or fails.
+ * namespace. What it installed is recorded.
  */
 export function baseDebootstrapStage(
   settings: MmdebstrapSettings,
   release: StageInput,
   epoch: number,
-  locked: readonly DebianPackage[] | undefined,
 ): Stage {
   const { suite, variant, include, exclude, components, mirror } = settings;
   return {
@@ -36,7 +35,6 @@ export function baseDebootstrapStage(
       components,
       mirror,
       epoch,
-      locked: locked?.map(({ name, version }) => `${name}=${version}`),
     },
     inputs: { release },
     tools: [{ program: 'mmdebstrap', package: 'mmdebstrap', versionArguments: ['--version'] }],
@@ -44,11 +42,10 @@ export function baseDebootstrapStage(
     keeping: 'stored',
     run: async (context) => {
       const tar = context.outputPath('file');
-      await runMmdebstrap(settings, tar, epoch, locked, context);
+      await runMmdebstrap(settings, tar, epoch, context);
       const source = new FileSource(tar);
       try {
         const packages = packagesOf(await treeOfTar(source, context.pace));
-        checkLocked(packages, locked);
         return {
           artifacts: { file: { kind: 'file', path: tar } },
           facts: { packages: packages.map(({ name, version }) => ({ name, version })) },
@@ -64,7 +61,6 @@ async function runMmdebstrap(
   settings: MmdebstrapSettings,
   tar: string,
   epoch: number,
-  locked: readonly DebianPackage[] | undefined,
   context: StageContext,
 ): Promise<void> {
   const program = findProgram('mmdebstrap');
@@ -79,7 +75,7 @@ async function runMmdebstrap(
       `--variant=${settings.variant}`,
       `--components=${settings.components.join(',')}`,
       '--format=tar',
-      ...includes(settings, locked).map((name) => `--include=${name}`),
+      ...settings.include.map((name) => `--include=${name}`),
       ...settings.exclude.map((path) => `--dpkgopt=path-exclude=${path}`),
       settings.suite,
       tar,
@@ -106,10 +102,6 @@ async function runMmdebstrap(
   throw failure(settings, end.kind === 'exit' ? `exit code ${end.code}` : end.kind, log.lines, isRoot);
 }
 
-function includes({ include }: MmdebstrapSettings, locked: readonly DebianPackage[] | undefined): string[] {
-  return locked === undefined ? [...include] : locked.map(({ name, version }) => `${name}=${version}`);
-}
-
 /** Shows what it prints, and remembers the end of it. */
 class LastLines {
   readonly lines: string[] = [];
@@ -134,9 +126,7 @@ function failure(settings: MmdebstrapSettings, how: string, lines: readonly stri
   const message = `mmdebstrap could not make a ${settings.suite} root (${how})`;
   const error = (hint: string) => new DiagnosticError({ kind: 'host', message, hint, excerpt: lines });
   if (/Unable to locate package|has no installation candidate|Version .* was not found/.test(text)) {
-    return error(
-      'A package of base.mmdebstrap.include (or of the locked set) is not in the archive: see the lines above.',
-    );
+    return error('A package of base.mmdebstrap.include is not in the archive: see the lines above.');
   }
   if (!isRoot && /unshare|newuidmap|subuid|user namespace|uid map|Operation not permitted/i.test(text)) {
     return error(
@@ -149,14 +139,4 @@ function failure(settings: MmdebstrapSettings, how: string, lines: readonly stri
     );
   }
   return error('Its last lines are shown above.');
-}
-
-function checkLocked(packages: readonly DebianPackage[], locked: readonly DebianPackage[] | undefined): void {
-  if (locked === undefined) return;
-  const differences = differenceOfPackages(locked, packages);
-  if (differences.length === 0) return;
-  throw hostError(
-    `the archive gives other packages than the locked ones: ${differences.slice(0, 5).join('; ')}${differences.length > 5 ? `; and ${differences.length - 5} more` : ''}`,
-    'Build without --locked to take the new ones, or use a mirror that keeps old versions (snapshot.debian.org).',
-  );
 }

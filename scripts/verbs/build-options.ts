@@ -2,6 +2,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { usageError } from '../../images/diagnostic.js';
 import { Cache, defaultCacheFolder } from '../../pipelines/cache/cache.js';
+import type { DebianPackage } from '../../pipelines/debian-packages.js';
+import { MANIFEST_NAME, readManifest } from '../../pipelines/output/manifest.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
 import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
 import { rootImagePipeline } from '../../pipelines/root-image.js';
@@ -13,13 +15,33 @@ export interface RecipeOptions {
   readonly out?: string;
   readonly cacheDir?: string;
   readonly offline?: boolean;
+  /** Whether a Debian base has to come out with the packages of the build before. */
+  readonly locked?: boolean;
 }
 
 /** Loads a recipe and plans its stages. Throws a DiagnosticError with all that is wrong with it. */
 export function pipelineOf(recipe: string, options: RecipeOptions): Pipeline {
   const epoch = sourceDateEpochIfSet();
   const loaded = loadRecipe(recipe, { set: options.set, ...(epoch === undefined ? {} : { epoch }) });
-  return rootImagePipeline(loaded, { offline: options.offline ?? false });
+  const folder = options.out ?? join('out', loaded.name);
+  const locked = options.locked === true ? lockedPackages(folder) : undefined;
+  return rootImagePipeline(loaded, {
+    offline: options.offline ?? false,
+    ...(locked === undefined ? {} : { locked }),
+  });
+}
+
+/** The packages that the build before recorded in its manifest. */
+function lockedPackages(folder: string): DebianPackage[] {
+  for (const { facts } of readManifest(folder)?.stages ?? []) {
+    const packages =
+      facts !== null && typeof facts === 'object' && 'packages' in facts ? facts.packages : undefined;
+    if (Array.isArray(packages)) return packages as unknown as DebianPackage[];
+  }
+  throw usageError(
+    `--locked: ${join(folder, MANIFEST_NAME)} records no Debian packages`,
+    'Build without --locked first: a base made by mmdebstrap is recorded there.',
+  );
 }
 
 /** The folder that a build's outputs appear in. */

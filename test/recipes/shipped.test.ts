@@ -17,7 +17,9 @@ const files = [folder, join(folder, 'defaults')].flatMap((each) =>
 );
 
 describe('the recipes of this project', () => {
-  const matches = new Ajv2020({ allErrors: true, strictRequired: false, allowUnionTypes: true }).compile(recipeJsonSchema());
+  const matches = new Ajv2020({ allErrors: true, strictRequired: false, allowUnionTypes: true }).compile(
+    recipeJsonSchema(),
+  );
 
   test.each(files)('%s matches the JSON Schema', (file) => {
     matches(parse(readFileSync(file, 'utf8')));

@@ -1,5 +1,5 @@
 import type { Random } from '../fuzz/random.js';
-import { LARGE, LARGE_CHANGED, missingForLarge, SMALL, SMALL_CHANGED, type Variant } from './recipes.js';
+import { LARGE, LARGE_CHANGED, SMALL, SMALL_CHANGED, type Variant } from './recipes.js';
 import type { Trial, TrialBuildOptions } from './trial.js';
 import type { StartingState, Workshop } from './workshop.js';
 
@@ -23,8 +23,8 @@ const LARGE_BEGINNINGS: readonly Beginning[] = [
 ];
 
 /** A build of the large base is rarer: it takes longer. */
-export function pickBeginning(random: Random): Beginning {
-  const isLarge = random.below(4) === 0 && missingForLarge() === undefined;
+export function pickBeginning(random: Random, workshop: Workshop): Beginning {
+  const isLarge = random.below(4) === 0 && workshop.hasLarge;
   return random.pick(isLarge ? LARGE_BEGINNINGS : SMALL_BEGINNINGS);
 }
 

@@ -89,6 +89,8 @@ const LITTER: Readonly<Record<string, (cache: string, random: Random) => void>> 
 export const flipScenario: Scenario = {
   name: 'flip',
   unit: 'damaged files',
+  count: 300,
+  few: 15,
   async trial(number, random, workshop) {
     const state = random.pick<StartingState>(['cached', 'built']);
     const target = random.pick([SMALL, SMALL_CHANGED]);

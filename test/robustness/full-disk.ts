@@ -15,9 +15,11 @@ type Place = (typeof PLACES)[number];
 export const fullDiskScenario: Scenario = {
   name: 'disk',
   unit: 'full disks',
+  count: 80,
+  few: 5,
   missing: missingForDisk,
   async trial(number, random, workshop) {
-    const beginning = pickBeginning(random);
+    const beginning = pickBeginning(random, workshop);
     const place = random.pick(PLACES);
     const what = random.below(4) === 0 ? 'files' : 'bytes';
     const need = await needOf(beginning, place, workshop);

@@ -21,12 +21,20 @@ import type { Workshop } from './workshop.js';
 export const killScenario: Scenario = {
   name: 'kill',
   unit: 'kills',
+  count: 200,
+  few: 25,
   trial: (number, random, workshop) =>
-    killedTrial(`kill-${number}`, pickBeginning(random), random, workshop, async (trial, beginning) => {
-      const build = trial.start(beginning.target, pickPrograms(beginning, random, workshop));
-      await build.killAfter(await pickMoment(beginning, random, workshop), 'SIGKILL');
-      return build.ended;
-    }),
+    killedTrial(
+      `kill-${number}`,
+      pickBeginning(random, workshop),
+      random,
+      workshop,
+      async (trial, beginning) => {
+        const build = trial.start(beginning.target, pickPrograms(beginning, random, workshop));
+        await build.killAfter(await pickMoment(beginning, random, workshop), 'SIGKILL');
+        return build.ended;
+      },
+    ),
 };
 
 /**
@@ -36,6 +44,8 @@ export const killScenario: Scenario = {
 export const crashScenario: Scenario = {
   name: 'crash',
   unit: 'crashes',
+  count: 200,
+  few: 12,
   trial: (number, random, workshop) => {
     const picked = random.pick(SMALL_BEGINNINGS);
     return killedTrial(`crash-${number}`, picked, random, workshop, async (trial, beginning) => {

@@ -48,7 +48,7 @@ configure:
 }
 
 /** Writes the recipes into a new folder, with all they name. */
-export function writeRecipes(folder: string): void {
+export function writeRecipes(folder: string, withLarge: boolean): void {
   const recipes = projectRecipes();
   mkdirSync(join(folder, 'sample'), { recursive: true });
   cpSync(join(recipes, 'defaults'), join(folder, 'defaults'), { recursive: true });
@@ -57,7 +57,7 @@ export function writeRecipes(folder: string): void {
   const base = `{image: ./sample/base.ext2.bz2, sha256: ${sha256Of(join(folder, 'sample/base.ext2.bz2'))}}`;
   writeFileSync(join(folder, SMALL.recipe), recipeOf('small', base));
   writeFileSync(join(folder, COUSIN.recipe), recipeOf('cousin', base));
-  if (missingForLarge() === undefined) writeLargeBase(folder);
+  if (withLarge) writeLargeBase(folder);
 }
 
 function sha256Of(path: string): string {

@@ -14,6 +14,9 @@ export interface Scenario {
   readonly name: string;
   /** What one piece of harm is called. */
   readonly unit: string;
+  /** How much of it there is without `--count`, and with `--few`. */
+  readonly count: number;
+  readonly few: number;
   /** Why it can't run on this host; undefined when it can. */
   missing?(): string | undefined;
   /** One trial, decided by `random` as far as the clock allows. Throws when a build did not end as it should. */

@@ -22,8 +22,10 @@ const IMPATIENCE_MILLISECONDS = 300;
 export const signalScenario: Scenario = {
   name: 'signal',
   unit: 'signals',
+  count: 100,
+  few: 10,
   async trial(number, random, workshop) {
-    const beginning = pickBeginning(random);
+    const beginning = pickBeginning(random, workshop);
     const { state, before, target } = beginning;
     const trial = await workshop.trial(`signal-${number}`, state, before);
     const counts = new Counts();

@@ -29,6 +29,8 @@ const SPREAD_MILLISECONDS = 500;
 export const twiceScenario: Scenario = {
   name: 'twice',
   unit: 'builds at once',
+  count: 120,
+  few: 6,
   async trial(number, random, workshop) {
     const state = random.pick<StartingState>(['empty', 'empty', 'cached']);
     const trial = await workshop.trial(`twice-${number}`, state, SMALL);

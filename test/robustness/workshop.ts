@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Beginning } from './beginning.js';
 import { faultOfOutputs, type Outputs, readOutputs } from './outputs.js';
-import { type Variant, writeRecipes } from './recipes.js';
+import { missingForLarge, type Variant, writeRecipes } from './recipes.js';
 import { Trial } from './trial.js';
 
 /** What a trial begins with. */
@@ -22,16 +22,20 @@ export type StartingState =
 export class Workshop {
   readonly folder: string;
   readonly recipes: string;
+  /** Whether there is a recipe with the large base. */
+  readonly hasLarge: boolean;
   private readonly expected = new Map<string, Outputs>();
   /** How long builds took lately, in milliseconds. */
   readonly lengths = new Map<Beginning, number>();
   private readonly measures = new Map<string, Promise<number>>();
   private readonly undisturbed = new Map<string, Promise<void>>();
 
-  constructor() {
+  /** `large`: trials may take the large base too. */
+  constructor(options: { readonly large: boolean }) {
+    this.hasLarge = options.large && missingForLarge() === undefined;
     this.folder = mkdtempSync(join(tmpdir(), 'ssi-images-robustness-'));
     this.recipes = join(this.folder, 'recipes');
-    writeRecipes(this.recipes);
+    writeRecipes(this.recipes, this.hasLarge);
   }
 
   remove(): void {

@@ -31,7 +31,9 @@ export class AttributeWriter {
   /** Names of the attributes that GFS2 has no place for. */
   unkept({ xattrs }: TreeNode): ByteString[] {
     if (xattrs === undefined) return [];
-    return [...xattrs].filter(([name, value]) => !this.isKept(name, value)).map(([name]) => name);
+    return [...xattrs]
+      .filter(([name, value]) => this.planOf(name, value) === undefined)
+      .map(([name]) => name);
   }
 
   /** Why an inode's attributes can't be stored all together, or undefined when they can. */
@@ -73,21 +75,24 @@ export class AttributeWriter {
     };
   }
 
-  private isKept(name: ByteString, value: Uint8Array): boolean {
-    if (value.length > VALUE_BYTES_MAX || attributeNameOf(name, this.filesystemFormat) === undefined)
-      return false;
+  /** How an attribute will be stored; undefined when GFS2 has no place for it. */
+  private planOf(full: ByteString, value: Uint8Array): AttributePlan | undefined {
+    const name = attributeNameOf(full, this.filesystemFormat);
+    if (name === undefined || value.length > VALUE_BYTES_MAX) return undefined;
     // Of this kind a kernel knows access control lists only.
-    return !name.startsWith('system.') || (ACL_NAMES.includes(name) && isAcl(value));
+    if (full.startsWith('system.') && !(ACL_NAMES.includes(full) && isAcl(value))) return undefined;
+    const plan = planAttribute(this.geometry, name, value);
+    // In small blocks the pointers to a large value do not fit.
+    return plan.recordBytes <= this.geometry.journaledBytes ? plan : undefined;
   }
 
   private plan({ xattrs }: TreeNode): AttributeBlocks {
     if (xattrs === undefined) return [];
     const plan: AttributePlan[][] = [];
     let room = 0;
-    for (const [full, value] of [...xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const name = attributeNameOf(full, this.filesystemFormat);
-      if (name === undefined || !this.isKept(full, value)) continue;
-      const record = planAttribute(this.geometry, name, value);
+    for (const [name, value] of [...xattrs].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const record = this.planOf(name, value);
+      if (record === undefined) continue;
       const block = plan.at(-1);
       if (block === undefined || record.recordBytes > room) {
         plan.push([record]);

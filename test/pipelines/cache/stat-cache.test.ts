@@ -138,6 +138,15 @@ test('what changes while it is read is not remembered', async () => {
   expect(cache.get(path)).toBeUndefined();
 });
 
+/** The file as it lies in the cache: with a digest over what it holds. */
+function withDigest(body: string): string {
+  return `${sha256(body)}\n${body}\n`;
+}
+
+function bodyOf(file: string): string {
+  return readFileSync(file, 'utf8').split('\n')[1] ?? '';
+}
+
 test('times of another boot are not trusted', async () => {
   const { folder, open, path } = rig();
   writeFileSync(path, 'one');
@@ -145,9 +154,27 @@ test('times of another boot are not trusted', async () => {
   await cache.digest(path, new Pace());
   cache.save();
   const file = join(folder, 'files.json');
-  const saved = JSON.parse(readFileSync(file, 'utf8')) as { boot: string };
-  writeFileSync(file, JSON.stringify({ ...saved, boot: 'another' }));
+  const saved = JSON.parse(bodyOf(file)) as { boot: string };
+  writeFileSync(file, withDigest(JSON.stringify(saved)));
+  expect(open().get(path)).toBeDefined();
+  writeFileSync(file, withDigest(JSON.stringify({ ...saved, boot: 'another' })));
   expect(open().get(path)).toBeUndefined();
+});
+
+test('with any bit of it changed it is not believed', async () => {
+  const { folder, open, path } = rig();
+  writeFileSync(path, 'one');
+  const cache = open();
+  await cache.digest(path, new Pace());
+  cache.save();
+  const file = join(folder, 'files.json');
+  const good = readFileSync(file);
+  for (let at = 0; at < good.length - 1; at++) {
+    const bad = Buffer.from(good);
+    bad[at] = (bad[at] ?? 0) ^ 1;
+    writeFileSync(file, bad);
+    expect(open().get(path)).toBeUndefined();
+  }
 });
 
 test('whatever the file holds, nothing wrong is remembered and nothing fails', async () => {
@@ -158,7 +185,7 @@ test('whatever the file holds, nothing wrong is remembered and nothing fails', a
   cache.save();
   const file = join(folder, 'files.json');
   const good = readFileSync(file);
-  const { boot, files } = JSON.parse(good.toString()) as { boot: string; files: [unknown[]] };
+  const { boot, files } = JSON.parse(bodyOf(file)) as { boot: string; files: [unknown[]] };
   const [row] = files;
   const bad = [
     'null',
@@ -170,7 +197,7 @@ test('whatever the file holds, nothing wrong is remembered and nothing fails', a
       JSON.stringify({ boot, files: rows }),
     ),
   ];
-  for (const text of [...bad, good.subarray(0, good.length / 2)]) {
+  for (const text of [...bad, ...bad.map(withDigest), good.subarray(0, good.length / 2)]) {
     writeFileSync(file, text);
     expect(open().get(path)).toBeUndefined();
   }

@@ -15,7 +15,7 @@ import { Pace } from '../../../images/bytes/pace.js';
 import { Cache } from '../../../pipelines/cache/cache.js';
 import { verify } from '../../../pipelines/cache/maintenance.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { buildIn, leftovers, outputsIn } from './build-rig.js';
+import { buildIn, leftovers, outputsIn, pipelineOf, stage } from './build-rig.js';
 import { samplePipeline, writeSampleInputs } from './sample-pipeline.js';
 
 const damages: readonly [string, (path: string) => void][] = [
@@ -95,6 +95,35 @@ test('an empty cache, and none', async () => {
   await buildIn(folder, samplePipeline(folder));
   expect(outputsIn(folder)).toEqual(outputs);
   expect(existsSync(join(folder, 'cache/ac'))).toBe(true);
+});
+
+test('a record that is not about all that the stage makes now is no hit', async () => {
+  const folder = temporaryFolder();
+  const text = (names: readonly string[], keeping: 'stored' | 'digest') =>
+    stage({
+      name: 'stage',
+      artifacts: names,
+      keeping,
+      run: async (context) => {
+        for (const name of names) writeFileSync(context.outputPath(name), name);
+        const made = names.map((name) => [name, { kind: 'file', path: context.outputPath(name) }] as const);
+        return { artifacts: Object.fromEntries(made) };
+      },
+    });
+  const build = (names: readonly string[], keeping: 'stored' | 'digest') => {
+    const each = text(names, keeping);
+    return buildIn(
+      folder,
+      pipelineOf(
+        [each],
+        names.map((artifact) => ({ name: artifact, stage: each, artifact })),
+      ),
+    );
+  };
+  expect((await build(['a'], 'stored')).ranStages).toEqual(['stage']);
+  expect((await build(['a', 'b'], 'stored')).ranStages).toEqual(['stage']);
+  expect((await build(['a'], 'digest')).ranStages).toEqual(['stage']);
+  expect(outputsIn(folder)).toMatchObject({ a: 'a' });
 });
 
 test('nothing is read from the cache that is not needed', async () => {

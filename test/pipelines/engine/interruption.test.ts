@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { hostError } from '../../../images/diagnostic.js';
 import type { BuildEvent } from '../../../pipelines/engine/events.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -206,18 +206,17 @@ test('a work folder that a stage locked up is removed all the same', async () =>
 
 const canMount =
   process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true'], { stdio: 'ignore' }).status === 0;
-const mounted: string[] = [];
-afterAll(() => {
-  for (const path of mounted) spawnSync('umount', [path], { stdio: 'ignore' });
-});
 
-/** A filesystem of so many KiB. */
-function smallDisk(kibibytes: number): string {
+/** A filesystem of so many KiB while `work` runs. */
+async function withSmallDisk(kibibytes: number, work: (folder: string) => Promise<void>): Promise<void> {
   const path = join(temporaryFolder(), 'disk');
   mkdirSync(path);
   run('mount', ['-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'none', path]);
-  mounted.push(path);
-  return path;
+  try {
+    await work(path);
+  } finally {
+    run('umount', [path]);
+  }
 }
 
 if (canMount) {
@@ -231,23 +230,22 @@ if (canMount) {
       const expected = outputsIn(reference);
       let failures = 0;
       for (let size = 40; size < 1400; size += 90) {
-        const folder = smallDisk(size);
-        writeFileSync(join(folder, 'keep'), 'x');
-        const pipeline = () => samplePipeline(reference, 0);
-        const error = await buildIn(folder, pipeline()).catch((cause: unknown) => cause as Error);
-        if (error instanceof Error) {
-          failures += 1;
-          expect(error.message).toContain('no space left on the device');
-          expect(error.name).toBe('DiagnosticError');
+        await withSmallDisk(size, async (folder) => {
+          writeFileSync(join(folder, 'keep'), 'x');
+          const pipeline = () => samplePipeline(reference);
+          const error = await buildIn(folder, pipeline()).catch((cause: unknown) => cause as Error);
+          if (error instanceof Error) {
+            failures += 1;
+            expect(error.message).toContain('no space left on the device');
+            expect(error.name).toBe('DiagnosticError');
+            expect(leftovers(folder)).toEqual([]);
+            expect(readdirSync(folder).filter((name) => name !== 'cache')).toEqual(['keep']);
+            run('mount', ['-o', 'remount,size=20m', folder]);
+            await buildIn(folder, pipeline());
+          }
+          expect(outputsIn(folder)).toEqual(expected);
           expect(leftovers(folder)).toEqual([]);
-          expect(readdirSync(folder).filter((name) => name !== 'cache')).toEqual(['keep']);
-          run('mount', ['-o', 'remount,size=20m', folder]);
-          await buildIn(folder, pipeline());
-        }
-        expect(outputsIn(folder)).toEqual(expected);
-        expect(leftovers(folder)).toEqual([]);
-        run('umount', [folder]);
-        mounted.splice(mounted.indexOf(folder), 1);
+        });
       }
       expect(failures).toBeGreaterThan(3);
     },
@@ -256,24 +254,25 @@ if (canMount) {
   testWith(['mount'], 'a disk that fills up leaves the old outputs alone', async () => {
     const inputs = temporaryFolder();
     writeSampleInputs(inputs);
-    const folder = smallDisk(4096);
-    await buildIn(folder, samplePipeline(inputs));
-    const before = stateOf(folder);
-    const ballast = join(folder, 'ballast');
-    let failures = 0;
-    for (let free = 4; ; free += 24) {
-      rmSync(ballast, { force: true });
-      const available = Number(run('df', ['--output=avail', '-k', folder]).split('\n')[1]);
-      writeFileSync(ballast, Buffer.alloc(Math.max(0, available - free) * 1024, 'x'));
-      const error = await buildIn(folder, samplePipeline(inputs, 0, 'bye')).catch(String);
-      if (typeof error !== 'string') break;
-      failures += 1;
-      expect(error).toContain('no space left on the device');
-      expect(stateOf(folder)).toEqual(before);
-      expect(leftovers(folder)).toEqual([]);
-    }
-    expect(outputsIn(folder).config).toBe('greeting bye\n');
-    expect(failures).toBeGreaterThan(3);
+    await withSmallDisk(4096, async (folder) => {
+      await buildIn(folder, samplePipeline(inputs));
+      const before = stateOf(folder);
+      const ballast = join(folder, 'ballast');
+      let failures = 0;
+      for (let free = 4; ; free += 24) {
+        rmSync(ballast, { force: true });
+        const available = Number(run('df', ['--output=avail', '-k', folder]).split('\n')[1]);
+        writeFileSync(ballast, Buffer.alloc(Math.max(0, available - free) * 1024, 'x'));
+        const error = await buildIn(folder, samplePipeline(inputs, 0, 'bye')).catch(String);
+        if (typeof error !== 'string') break;
+        failures += 1;
+        expect(error).toContain('no space left on the device');
+        expect(stateOf(folder)).toEqual(before);
+        expect(leftovers(folder)).toEqual([]);
+      }
+      expect(failures).toBeGreaterThan(3);
+      expect(outputsIn(folder).config).toBe('greeting bye\n');
+    });
   });
 } else {
   test.skip('a full disk [skipped: needs root for a mount]', () => {});

@@ -2,8 +2,10 @@ import {
   appendFileSync,
   chmodSync,
   mkdirSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import { expect, test } from 'vitest';
 import { readContent } from '../../../images/tree/content.js';
 import { TreeBuilder } from '../../../images/tree/tree-builder.js';
 import type { Stage } from '../../../pipelines/engine/stage.js';
+import { withPatchedFs } from '../../support/patched-fs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import {
   buildIn,
@@ -120,6 +123,80 @@ test.each(treeChanges)(
     }
   },
 );
+
+/** Writes other bytes of the same length to a file just before, or just after, it is opened for the n-th time. */
+async function changing<T>(
+  path: string,
+  turn: number,
+  when: 'before' | 'after',
+  work: () => Promise<T>,
+): Promise<T> {
+  const { closeSync, fstatSync, openSync } = await import('node:fs');
+  const { ino } = statSync(path);
+  let opened = 0;
+  const change = (): void => writeFileSync(path, readFileSync(path, 'utf8').toUpperCase());
+  const patches = {
+    openSync: ((...parameters) => {
+      const isIt = `${parameters[0]}` === path;
+      if (isIt) opened += 1;
+      if (isIt && opened === turn && when === 'before') {
+        opened += 1;
+        change();
+      }
+      return openSync(...parameters);
+    }) as typeof openSync,
+    closeSync: ((descriptor) => {
+      const isIt = fstatSync(descriptor).ino === ino;
+      closeSync(descriptor);
+      if (isIt && opened === turn && when === 'after') {
+        opened += 1;
+        change();
+      }
+    }) as typeof closeSync,
+  };
+  const result = await withPatchedFs(patches, () => Promise.allSettled([work()]));
+  expect(opened).toBeGreaterThan(turn);
+  if (result[0].status === 'rejected') throw result[0].reason;
+  return result[0].value;
+}
+
+test('an input that changes between two looks at it', async () => {
+  for (const kind of ['file', 'directory'] as const) {
+    const { folder, file, tree } = rig();
+    const path = kind === 'file' ? file : join(tree, 'sub/file');
+    const reader = stage({
+      name: 'reader',
+      inputs: { input: kind === 'file' ? { kind, path: file } : { kind, path: tree, what: 'contents' } },
+      run: async (context) => ({
+        artifacts: {
+          result:
+            kind === 'file'
+              ? { kind: 'bytes', bytes: Buffer.from(await textOf(context, 'input')) }
+              : { kind: 'tree', tree: await context.inputTree('input') },
+        },
+      }),
+    });
+    const pipeline = pipelineOf([reader], [output(reader)]);
+    await expect(changing(path, 1, 'after', () => buildIn(folder, pipeline))).rejects.toThrow(moved);
+    expect(recordsIn(folder).size).toBe(0);
+  }
+});
+
+test('a directory that changes after the stage is done, while its tree is copied', async () => {
+  const { folder, tree } = rig();
+  const reader = stage({
+    name: 'reader',
+    inputs: { tree: { kind: 'directory', path: tree, what: 'contents' } },
+    run: async (context) => ({
+      artifacts: { result: { kind: 'tree', tree: await context.inputTree('tree') } },
+    }),
+  });
+  const pipeline = pipelineOf([reader], [output(reader)]);
+  const building = changing(join(tree, 'sub/file'), 2, 'before', () => buildIn(folder, pipeline));
+  await expect(building).rejects.toThrow(moved);
+  expect(recordsIn(folder).size).toBe(0);
+  expect(leftovers(folder)).toEqual([]);
+});
 
 test('a file that a tree refers to moves while a later stage reads the tree', async () => {
   const { folder, file } = rig();

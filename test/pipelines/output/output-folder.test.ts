@@ -19,6 +19,7 @@ import { expect, test } from 'vitest';
 import { SparseFile } from '../../../images/bytes/sparse-file.js';
 import { nameOf, thisProcess } from '../../../pipelines/cache/process-identity.js';
 import { readManifest } from '../../../pipelines/output/manifest.js';
+import { withPatchedFs } from '../../support/patched-fs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { run } from '../../support/tools.js';
 import {
@@ -353,6 +354,58 @@ test("one that died after it, however far it came: the old set goes, but for wha
     expect(warnings.length).toBe(removed.includes('config') ? 0 : 1);
     expect(leftovers(folder)).toEqual([]);
   }
+});
+
+test('one that fails to tidy up, at whatever step: nothing is lost and nothing is doubled', async () => {
+  const { renameSync: rename, rmdirSync: rmdir, rmSync: rm } = await import('node:fs');
+  for (let allowed = 0; allowed < 7; allowed++) {
+    const folder = temporaryFolder();
+    await buildIn(folder, pipeline());
+    writeFileSync(join(folder, 'out/mine'), 'mine');
+    let steps = 0;
+    const step = (path: unknown): void => {
+      if (!`${path}`.includes('.old/') && !`${path}`.endsWith('.old')) return;
+      steps += 1;
+      if (steps > allowed)
+        throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO', syscall: 'unlink' });
+    };
+    const patches = {
+      rmSync: ((...parameters) => {
+        step(parameters[0]);
+        rm(...parameters);
+      }) as typeof rm,
+      rmdirSync: ((...parameters) => {
+        step(parameters[0]);
+        rmdir(...parameters);
+      }) as typeof rmdir,
+      renameSync: ((from, to) => {
+        step(from);
+        rename(from, to);
+      }) as typeof rename,
+    };
+    const { warnings } = await withPatchedFs(patches, () => buildIn(folder, pipeline(2)));
+    expect(warnings.length).toBe(steps > allowed ? 1 : 0);
+    await buildIn(folder, pipeline(2));
+    const expected = ['SHA256SUMS', 'config', 'image', 'manifest.json', 'mine'];
+    expect(readdirSync(join(folder, 'out')).sort(), `after ${allowed} steps`).toEqual(expected);
+    expect(outputText(folder, 'mine')).toBe('mine');
+    expect(leftovers(folder)).toEqual([]);
+  }
+});
+
+test('a change that fails half-way is taken back', async () => {
+  const { renameSync: rename } = await import('node:fs');
+  const folder = temporaryFolder();
+  await buildIn(folder, pipeline());
+  const renameSync_ = ((from, to) => {
+    if (`${from}`.endsWith('.new'))
+      throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO', syscall: 'rename' });
+    rename(from, to);
+  }) as typeof rename;
+  const building = withPatchedFs({ renameSync: renameSync_ }, () => buildIn(folder, pipeline(2)));
+  await expect(building).rejects.toThrow('input/output error');
+  expect(outputsIn(folder)).toMatchObject({ image: 'image 1' });
+  expect(leftovers(folder)).toEqual([]);
 });
 
 test('what another build has at hand stays', async () => {

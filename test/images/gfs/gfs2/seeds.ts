@@ -151,7 +151,7 @@ export const gfs2Seeds: readonly Gfs2Seed[] = [
   }),
   seed('resource group: something behind the bitmap', 'reserved-not-zero', (d) => {
     const { address, length } = d.group();
-    d.block(address + length - 1).fill(1, -1);
+    d.block(address + length - 1).fill(1, d.blockSize - 1);
     return address + length - 1;
   }),
 
@@ -351,12 +351,10 @@ export const gfs2Seeds: readonly Gfs2Seed[] = [
   ofOwn('quota', 'no whole records', 'quota-file', (d, inode) => d.add(inode, 56, -1, 8)),
   ofOwn('quota', 'no records', 'quota-file', (d, inode) => d.set(inode, 56, 0, 8)),
   ofOwn('quota', 'another value of user 3', 'quota-value', (d, inode) =>
-    d.add(inode, FIRST_DATA + 6 * 88 + 16, 1, 8),
+    d.add(d.target(inode), 6 * 88 + 16, 1, 8),
   ),
   ofOwn('quota', 'another value of group 0', 'quota-value', (d, inode) =>
-    d.add(inode, FIRST_DATA + 88 + 16, -1, 8),
+    d.add(d.target(inode), 88 + 16, -1, 8),
   ),
-  ofOwn('quota', 'a value of nobody', 'quota-value', (d, inode) =>
-    d.set(inode, FIRST_DATA + 2 * 88 + 16, 5, 8),
-  ),
+  ofOwn('quota', 'a value of nobody', 'quota-value', (d, inode) => d.set(d.target(inode), 2 * 88 + 16, 5, 8)),
 ];
