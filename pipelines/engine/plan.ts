@@ -100,7 +100,7 @@ export async function planOf(pipeline: Pipeline, options: PlanOptions): Promise<
     else if (record === undefined && waitsFor.length === 0) reasons.set(stage, 'no run with this key');
   }
   await addForBytes(pipeline, outlooks, reasons, options);
-  const last = lastRuns(cache);
+  const last = lastRuns(cache, pipeline.recipe);
   const planned: PlannedStage[] = [];
   for (const [stage, outlook] of outlooks) {
     const reason =
@@ -165,10 +165,11 @@ async function missingTools(stage: Stage) {
   return missing;
 }
 
-/** How long the latest run of each stage took that the cache knows of. */
-function lastRuns(cache: Cache): Map<string, number> {
+/** How long the latest run of each stage of a recipe took that the cache knows of. */
+function lastRuns(cache: Cache, recipe: string): Map<string, number> {
   const latest = new Map<string, { used: number; milliseconds: number }>();
   for (const { record, used } of cache.records()) {
+    if (record.recipe !== recipe) continue;
     const known = latest.get(record.stage);
     if (known === undefined || known.used < used)
       latest.set(record.stage, { used, milliseconds: record.milliseconds });

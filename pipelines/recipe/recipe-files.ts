@@ -5,7 +5,7 @@ import { DiagnosticError } from '../../images/diagnostic.js';
 import type { Faults } from './faults.js';
 import { mergeOver, withoutNulls } from './merge.js';
 import { parseRecipe } from './parse-recipe.js';
-import { describeNode, type MapNode, topOf } from './recipe-node.js';
+import { describeNode, type MapNode, type RecipeNode, topOf } from './recipe-node.js';
 import { RecipeText, shortPath } from './recipe-text.js';
 import { RECIPE_VERSION } from './schema.js';
 
@@ -43,6 +43,7 @@ export function readRecipeFiles(
     const layer = parseRecipe(text, faults);
     if (layer === undefined) break;
     layers.push(layer);
+    noteEmptyKeys(layer, faults);
     checkVersion(layer, text, faults);
     const before = faults.count;
     next = extendedPath(layer, identities, faults);
@@ -54,6 +55,20 @@ export function readRecipeFiles(
     throw new Error('a recipe without files');
   }
   return { root: inner.reduce(mergeOver, withoutNulls(outermost)), isWhole: !isBroken };
+}
+
+/** A key with nothing behind it would take away what the extended recipe says, which hardly anyone means. */
+function noteEmptyKeys(node: RecipeNode, faults: Faults): void {
+  if (node.kind === 'list') for (const item of node.items) noteEmptyKeys(item, faults);
+  if (node.kind !== 'map') return;
+  for (const [name, { key, value }] of node.entries) {
+    if (value.kind !== 'scalar') noteEmptyKeys(value, faults);
+    else if (value.value === null && value.source.trim() === '') {
+      faults.add(key, `"${name}" has no value`, {
+        hint: `Leave the key out, or write "${name}: null" to take away what an extended recipe says.`,
+      });
+    }
+  }
 }
 
 /** Every file says which version of the format it is: what a later one means can't be judged here. */

@@ -100,6 +100,7 @@ class ShapeCheck {
   private unknownKey(path: RecipePath, key: string): void {
     const known = keysOf(path);
     const near = nearestWord(key, known);
+    const variable = near === undefined && path.length === 0 ? this.variableNear(key) : undefined;
     if (near !== undefined) this.meant.add(pathText([...path, near]));
     const map = nodeAt(this.recipe, path);
     if (map !== undefined) this.broken.add(map);
@@ -108,14 +109,22 @@ class ShapeCheck {
     const hint =
       near !== undefined
         ? `Did you mean "${near}"?`
-        : isTop
-          ? `"${key}" is a key of the recipe itself, not of ${pathText(path)}.`
-          : elsewhere !== undefined
-            ? `"${key}" is a key of ${elsewhere}.`
-            : `Known here: ${known.join(', ')}.`;
+        : variable !== undefined
+          ? `Did you mean the variable "${variable}"?`
+          : isTop
+            ? `"${key}" is a key of the recipe itself, not of ${pathText(path)}.`
+            : elsewhere !== undefined
+              ? `"${key}" is a key of ${elsewhere}.`
+              : `Known here: ${known.join(', ')}.`;
     const mark = keyAt(this.recipe, [...path, key]) ?? this.recipe.mark;
     const where = path.length === 0 ? '' : ` in ${pathText(path)}`;
     this.faults.add(mark, `unknown key "${key}"${where}`, { hint });
+  }
+
+  /** The variable that a key at the top may be meant for: --set takes both. */
+  private variableNear(key: string): string | undefined {
+    const variables = nodeAt(this.recipe, ['variables']);
+    return variables?.kind === 'map' ? nearestWord(key, [...variables.entries.keys()]) : undefined;
   }
 
   private missing(path: RecipePath): void {

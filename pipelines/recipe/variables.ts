@@ -3,6 +3,7 @@ import type { Faults } from './faults.js';
 import type { MapEntry, MapNode, RecipeNode, ScalarNode, UsedVariable } from './recipe-node.js';
 import type { Mark } from './recipe-text.js';
 import { VARIABLE_NAME } from './scalars.js';
+import { RECIPE_KEYS } from './schema.js';
 
 /** `$${` is the text `${`; `${name}` a variable; any other `${` a slip. */
 const reference = /\$\$\{|\$\{([^{}\s]*)\}|\$\{/g;
@@ -31,6 +32,7 @@ export function substituteVariables(recipe: MapNode, faults: Faults): Substitute
     entries.set(name, isFixed ? entry : { key: entry.key, value: substitution.substitute(entry.value) });
   }
   substitution.resolveAll();
+  substitution.noteUnused();
   return { recipe: { ...recipe, entries }, broken: substitution.broken };
 }
 
@@ -49,6 +51,7 @@ class Substitution {
   /** Undefined stands for a variable that can't be resolved, which is noted. */
   private readonly resolved = new Map<string, ScalarNode | undefined>();
   private readonly resolving: string[] = [];
+  private readonly used = new Set<string>();
   private expanded = 0;
 
   constructor(
@@ -61,6 +64,24 @@ class Substitution {
   /** Also what nothing refers to has to be right. */
   resolveAll(): void {
     for (const name of this.definitions.keys()) this.resolve(name);
+  }
+
+  /**
+   * A variable that the recipe itself or the command line gives and nothing uses is probably misspelt. Those of an
+   * extended recipe may be there for others.
+   */
+  noteUnused(): void {
+    for (const [name, { key }] of this.definitions) {
+      const isOwn = key.text.isArgument || key.text === this.faults.chain[0];
+      if (this.used.has(name) || !isOwn || !VARIABLE_NAME.test(name) || RECIPE_KEYS.includes(name)) continue;
+      const near = nearestWord(
+        name,
+        [...this.definitions.keys()].filter((other) => other !== name),
+      );
+      this.faults.add(key, `the variable "${name}" is used nowhere`, {
+        hint: near === undefined ? `Use it as \${${name}}, or take it out.` : `Did you mean "${near}"?`,
+      });
+    }
   }
 
   substitute(node: RecipeNode): RecipeNode {
@@ -130,6 +151,7 @@ class Substitution {
 
   private lookUp(name: string | undefined, written: string, place: () => Mark): ScalarNode | undefined {
     const hint = `Write $${written} for the text ${written} itself.`;
+    if (name !== undefined) this.used.add(name);
     if (name === undefined || !VARIABLE_NAME.test(name)) {
       this.faults.add(place(), `a variable is written \${name}, its name of letters, digits and _`, { hint });
       return undefined;

@@ -9,6 +9,9 @@ import type { ReportLine } from '../configure/report.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
 import type { Recipe } from '../recipe/recipe.js';
 
+/** Missing paths that a warning names. */
+const MISSING_SHOWN = 5;
+
 export interface ConfigureInputs {
   readonly base: StageInput;
   /** What the cluster tools' make rule changed. */
@@ -74,6 +77,7 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
         faultAt: (path, message, hint) => recipe.faultAt(path, message, hint),
       });
       report.push(...configured.report);
+      warnOfMissing(configured.report, context);
       return {
         artifacts: { tree: { kind: 'tree', tree: configured.tree } },
         facts: report as unknown as JsonValue,
@@ -90,6 +94,23 @@ async function modulesFor(
 ): Promise<Tree | undefined> {
   if (recipe.modules?.kind === 'base') return subtreeOf(base, recipe.modules.path);
   return from.modules === undefined ? undefined : context.inputTree('modules');
+}
+
+/** What was to be removed and is not there may be misspelt: that is said aloud, once for all of it. */
+function warnOfMissing(report: readonly ReportLine[], context: StageContext): void {
+  for (const [step, what] of [
+    ['remove-services', 'services to remove'],
+    ['remove', 'paths to remove'],
+  ] as const) {
+    const lines = report.filter((line) => line.step === step);
+    const missing = lines.filter(({ outcome }) => outcome === 'not there').map(({ path }) => path);
+    if (missing.length === 0) continue;
+    const shown = missing.slice(0, MISSING_SHOWN).join(', ');
+    context.warning(
+      `${missing.length} of ${lines.length} ${what} are not in this root: ${shown}${missing.length > MISSING_SHOWN ? ', …' : ''}`,
+      missing.length === lines.length ? 'Are they spelt right, and is configure.rcDirectory?' : undefined,
+    );
+  }
 }
 
 /** The settings as they decide the result: where a source lies does not, its bytes are an input. */

@@ -13,6 +13,6 @@ export async function checkPinned(
   throw recipe.faultAt(
     source.at,
     `the digest of ${source.location} is not the one that is pinned`,
-    `pinned: ${source.sha256}\n  found:  ${found}\n  Get the right file, or pin the other digest if you trust it.`,
+    `It is pinned as ${source.sha256} and found to be ${found}: get the right file, or pin the other digest if you trust it.`,
   );
 }

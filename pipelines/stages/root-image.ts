@@ -35,7 +35,10 @@ export function checkFilesystem(recipe: Recipe): void {
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     const [{ message, hint } = { message: 'it can not be laid out', hint: undefined }] = error.diagnostics;
-    throw recipe.faultAt(['pools', index, 'size'], message, hint);
+    // Some limits are not the pool's; and what a command's option would lower, a recipe can't.
+    const isJournal = /journal/.test(message) && !/the device has/.test(message);
+    const path = isJournal ? ['filesystem', 'journalSize'] : ['pools', index, 'size'];
+    throw recipe.faultAt(path, message, hint?.includes('(-') === true ? undefined : hint);
   }
 }
 

@@ -34,6 +34,7 @@ export class PlainPresenter implements Presenter {
       case 'stage-output':
         return `${event.stage}| ${printable(event.line)}`;
       case 'stage-done':
+        this.started.delete(event.stage);
         return `${event.stage}: done in ${formatDuration(event.milliseconds)}${event.bytes === 0 ? '' : `, ${formatBytes(event.bytes)}`}`;
       case 'stage-failed':
         return `${event.stage}: failed`;

@@ -9,6 +9,10 @@ export function buildSummary(recipe: string, result: BuildResult): string {
   const lines: string[] = [];
   if (result.unchanged) {
     lines.push(`${recipe}: up to date in ${folder}, nothing to do (${formatDuration(result.milliseconds)})`);
+  } else if (result.artifacts.length > 0) {
+    lines.push(
+      `${recipe}: this part is done (${formatDuration(result.milliseconds)}); the output folder is as it was`,
+    );
   } else {
     const stages = `${result.ran} ${result.ran === 1 ? 'stage' : 'stages'} run, ${result.cached} from the cache`;
     lines.push(`${recipe}: built in ${formatDuration(result.milliseconds)}, ${stages}`);

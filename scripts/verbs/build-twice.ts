@@ -153,7 +153,9 @@ async function reportDifferences(
   });
   if (stage !== undefined) await writeOut(`  the first stage that made something else is ${stage.name}\n`);
   for (const name of names) {
-    await writeOut(`  ${name} differs: compare ${join(first, name)} with ${join(second, name)}\n`);
+    await writeOut(
+      `  ${name} differs. Until the next build you can compare\n    '${join(first, name)}'\n    '${join(second, name)}'\n`,
+    );
     await reportTreeDifferences(join(first, name), join(second, name));
   }
 }

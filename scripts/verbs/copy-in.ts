@@ -1,6 +1,5 @@
 import { imageError, usageError } from '../../images/diagnostic.js';
-import { OPENGFS_FIDELITY } from '../../images/gfs/reader.js';
-import { isOpenGfs } from '../../images/gfs/superblock.js';
+import { isGfs2, isOpenGfs } from '../../images/gfs/superblock.js';
 import { type PopulateResult, populate } from '../../images/gfs/writer.js';
 import { escapedName } from '../../images/tree/listing.js';
 import { openTree, sameFile } from '../../pipelines/open-image.js';
@@ -18,11 +17,11 @@ export async function copyIn(
   const target = openWritable(image, options.poolDevice);
   try {
     if (sameFile(source, image)) throw usageError(`${source} and ${image} are the same file`);
-    if (!isOpenGfs(target.source)) {
+    if (!isOpenGfs(target.source) && !isGfs2(target.source)) {
       throw imageError(
         { file: image },
-        'there is no OpenGFS filesystem to fill',
-        'Make one first with "ssi-image mkfs_gfs".',
+        'there is no OpenGFS or GFS2 filesystem to fill',
+        'Make one first with "ssi-image mkfs_gfs", or with mkfs.gfs2.',
       );
     }
     await fill(target, source, image);
@@ -41,20 +40,21 @@ export async function fill(target: WritableImage, source: string, image: string)
   try {
     const result = await populate(target, opened.tree, { pace, onProgress: progress.update });
     progress.done();
-    await report(result, source, image);
+    await report(result, source, image, isGfs2(target.source));
   } finally {
     progress.done();
     opened.close();
   }
 }
 
-async function report(result: PopulateResult, source: string, image: string): Promise<void> {
+async function report(result: PopulateResult, source: string, image: string, gfs2: boolean): Promise<void> {
   await writeOut(
     `${image}: ${result.inodes} inodes and ${formatBytes(result.dataBytes)} of data from ${source}\n`,
   );
-  if (OPENGFS_FIDELITY.xattrs || result.notKept.length === 0) return;
+  if (result.notKept.length === 0) return;
   const [first] = result.notKept;
+  const why = gfs2 ? 'for which GFS2 has no place' : 'which OpenGFS images here do not carry';
   process.stderr.write(
-    `not kept: ${result.notKept.length} extended attributes, which OpenGFS images here do not carry (the first: ${escapedName(first?.path ?? '')}: ${first?.what})\n`,
+    `not kept: ${result.notKept.length} extended attributes, ${why} (the first: ${escapedName(first?.path ?? '')}: ${first?.what})\n`,
   );
 }

@@ -85,7 +85,7 @@ async function inspect(image: string, poolDevices: readonly string[]): Promise<I
       return { ...common, kind, facts: gfsFacts(summary), details: { opengfs: summary } };
     }
     if (kind === 'ext') return { ...common, kind, ...describeExt(device.source) };
-    if (kind === 'tar' || kind === 'cpio') {
+    if (kind === 'tar' || kind === 'cpio' || kind === 'tree') {
       const { tree, close } = await openTree(image, open);
       const entries = [...tree.entries()].length;
       close();
@@ -93,7 +93,7 @@ async function inspect(image: string, poolDevices: readonly string[]): Promise<I
         ...common,
         kind,
         facts: [
-          ['content', `${kind} archive`],
+          ['content', kind === 'tree' ? 'tree that a stage made' : `${kind} archive`],
           ['entries', entries],
         ],
         details: { entries },

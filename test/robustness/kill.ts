@@ -23,19 +23,19 @@ export const killScenario: Scenario = {
   unit: 'kills',
   count: 200,
   few: 25,
-  trial: (number, random, workshop) =>
-    killedTrial(
-      `kill-${number}`,
-      pickBeginning(random, workshop),
-      random,
-      workshop,
-      async (trial, beginning) => {
-        const build = trial.start(beginning.target, pickPrograms(beginning, random, workshop));
-        await build.killAfter(await pickMoment(beginning, random, workshop), 'SIGKILL');
-        return build.ended;
-      },
-    ),
+  trial: (number, random, workshop) => {
+    const picked = pickBeginning(random, workshop);
+    return killedTrial(`kill-${number}`, picked, random, workshop, async (trial, beginning, options) => {
+      const programs = pickPrograms(beginning, random, workshop);
+      const build = trial.start(beginning.target, { ...programs, options });
+      await build.killAfter(await pickMoment(beginning, random, workshop), 'SIGKILL');
+      return build.ended;
+    });
+  },
 };
+
+/** So many calls at the start and at the end of a build are of more interest than the others. */
+const EDGE_CALLS = 40;
 
 /**
  * The same at a place instead of a moment: before, in the middle of or after one of the calls with which the build
@@ -48,20 +48,31 @@ export const crashScenario: Scenario = {
   few: 12,
   trial: (number, random, workshop) => {
     const picked = random.pick(SMALL_BEGINNINGS);
-    return killedTrial(`crash-${number}`, picked, random, workshop, async (trial, beginning) => {
+    return killedTrial(`crash-${number}`, picked, random, workshop, async (trial, beginning, options) => {
       // Names change rarely, contents thousands of times.
-      const calls = random.below(3) > 0 ? 'naming' : 'all';
+      const calls = random.below(4) > 0 ? 'naming' : 'all';
       const count = await callsOf(beginning, calls, workshop);
-      const how = random.pick(['before', 'after', 'half']);
       const crash = {
-        SSI_CRASH_AT: `${1 + random.below(count)}`,
-        SSI_CRASH_HOW: how,
+        SSI_CRASH_AT: `${pickCall(count, random)}`,
+        SSI_CRASH_HOW: random.pick(['before', 'after', 'half']),
         SSI_CRASH_CALLS: calls,
       };
-      return trial.start(beginning.target, hooked(crash)).ended;
+      return trial.start(beginning.target, { ...hooked(crash), options }).ended;
     });
   },
 };
+
+function pickCall(count: number, random: Random): number {
+  const edge = Math.min(EDGE_CALLS, count);
+  const places = [1 + random.below(edge), count - random.below(edge), 1 + random.below(count)];
+  return random.pick(places);
+}
+
+/** Builds of another kind, for some of the trials. */
+function pickOptions(random: Random): readonly string[] {
+  const kind = random.below(10);
+  return kind === 0 ? ['--no-cache'] : kind === 1 ? ['--until', 'root-image'] : [];
+}
 
 const hook = new URL('./crash-hook.js', import.meta.url).href;
 
@@ -84,7 +95,7 @@ async function killedTrial(
   beginning: Beginning,
   random: Random,
   workshop: Workshop,
-  kill: (trial: Trial, beginning: Beginning) => Promise<BuildEnd>,
+  kill: (trial: Trial, beginning: Beginning, options: readonly string[]) => Promise<BuildEnd>,
 ): Promise<Outcome> {
   const { state, before, target } = beginning;
   const trial = await workshop.trial(name, state, before);
@@ -92,12 +103,13 @@ async function killedTrial(
   const kills = random.below(3) === 0 ? 2 + random.below(2) : 1;
   let harm = 0;
   for (let round = 0; round < kills; round++) {
-    const end = await kill(trial, beginning);
+    const options = pickOptions(random);
+    const end = await kill(trial, beginning, options);
     await expectNoProcesses(trial.folder);
     const outputs = await expectOldOrNew(trial, beginning);
     if (end.signal === 'SIGKILL') {
       harm += 1;
-      counts.add(`${target.name} from ${state}`);
+      counts.add([target.name, 'from', state, ...options].join(' '));
       if (hasOutputs(beginning))
         counts.add(
           `then the outputs were ${outputs === 'none' ? 'between old and new' : `the ${outputs} ones`}`,
@@ -106,10 +118,12 @@ async function killedTrial(
     }
     expectThat(end.code === 0, `it ends with ${end.code ?? end.signal}: ${end.messages.join(' / ')}`);
     counts.add('had ended before');
-    if (round === 0) await noteLength(beginning, end.milliseconds, workshop);
+    if (round === 0 && options.length === 0) await noteLength(beginning, end.milliseconds, workshop);
   }
   // Also when the user thinks better of it.
-  await trial.complete(hasOutputs(beginning) && random.below(4) === 0 ? before : target);
+  const next = hasOutputs(beginning) && random.below(4) === 0 ? before : target;
+  const isUncached = random.below(10) === 0;
+  await trial.complete(next, isUncached ? { options: ['--no-cache'], mayRepeat: true } : {});
   trial.remove();
   return { harm, kinds: counts.all };
 }

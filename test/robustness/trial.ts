@@ -47,6 +47,9 @@ export class Trial {
     { out = 'result', options = [], mayRepeat: _mayRepeat, ...rest }: TrialBuildOptions = {},
   ): BuildProcess {
     this.outs.add(out);
+    // A build of a part has a folder of its own.
+    const until = options[options.indexOf('--until') + 1];
+    if (options.includes('--until')) this.outs.add(`${out}.until-${until}`);
     this.builds += 1;
     const [current = '', home = '', temporary = ''] = this.surroundings;
     return new BuildProcess({

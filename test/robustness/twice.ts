@@ -3,6 +3,7 @@ import type { BuildEnd } from './build-process.js';
 import { faultOfOutputs } from './outputs.js';
 import { COUSIN, SMALL, SMALL_CHANGED, type Variant } from './recipes.js';
 import { Counts, expectThat, type Scenario } from './scenario.js';
+import { expectInterruption } from './signal.js';
 import type { StartingState } from './workshop.js';
 
 /** One of several builds at once. */
@@ -40,27 +41,30 @@ export const twiceScenario: Scenario = {
     const counts = new Counts();
     counts.add(contest);
     const victim = random.below(3) === 0 ? random.below(contenders.length) : undefined;
-    if (victim !== undefined) counts.add('one of them killed');
+    const signal = random.pick(['SIGKILL', 'SIGINT'] as const);
+    if (victim !== undefined) counts.add(`${signal} to one of them`);
     const ends = await Promise.all(
       contenders.map(async ({ variant, out }, index) => {
         await sleep(random.below(SPREAD_MILLISECONDS));
         const build = trial.start(variant, { out });
-        if (index === victim) await build.killAfter(random.below(2000), 'SIGKILL');
+        if (index === victim) await build.killAfter(random.below(2000), signal);
         return build.ended;
       }),
     );
     for (const [index, end] of ends.entries()) {
       const { variant, out } = contenders[index] as Contender;
-      if (index === victim && end.code !== 0) continue;
+      if (index === victim && end.code !== 0) {
+        // Also while it waits for another.
+        if (signal === 'SIGINT' && end.events.length > 0) expectInterruption(end);
+        continue;
+      }
       expectThat(end.code === 0, `a build ends with ${end.code ?? end.signal}: ${end.messages.join(' / ')}`);
       const fault = faultOfOutputs(trial.out(out), await workshop.outputsOf(variant));
       expectThat(fault === undefined, `${out}: ${fault}`);
     }
     // What the dead one left, the next one clears up.
-    if (victim === undefined) {
-      await trial.expectNothingLeft();
-      expectEachOnce(ends, before);
-    }
+    if (victim === undefined || signal === 'SIGINT') await trial.expectNothingLeft();
+    if (victim === undefined) expectEachOnce(ends, before);
     const last = contenders[victim ?? 0] as Contender;
     await trial.complete(last.variant, { out: last.out });
     trial.remove();

@@ -44,14 +44,6 @@ const offsets = {
   changeNanoseconds: 184,
 } as const;
 
-/** Bytes that nothing is stored in, from and to (§3.4). */
-export const dinodeReserved: readonly (readonly [number, number])[] = [
-  [136, 138],
-  [140, 146],
-  [152, 168],
-  [188, DINODE_BYTES],
-];
-
 /** Decodes the fields as they are; the caller has checked the block's header. */
 export function decodeGfs2Dinode(block: Buffer): Gfs2Dinode {
   const time = (seconds: number, nanoseconds: number): Timestamp => ({

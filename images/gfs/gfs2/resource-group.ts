@@ -32,7 +32,6 @@ const offsets = {
   bitmapBytes: 60,
   crc: 64,
 } as const;
-export const RESOURCE_GROUP_RESERVED_OFFSET = 68;
 
 export function decodeGfs2ResourceGroup(header: Buffer): Gfs2ResourceGroup {
   return {

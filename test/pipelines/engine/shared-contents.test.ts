@@ -82,6 +82,23 @@ test('a file in place is not copied into the cache, any other is', async () => {
   }
 });
 
+test('a file that was copied into the cache may change as soon as its stage is done', async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'input');
+  writeFileSync(path, text);
+  const pipeline = pipelineFrom({ kind: 'file', path });
+  const [tree, again, image] = pipeline.stages as [Stage, Stage, Stage];
+  const meddling = {
+    ...image,
+    run: (context: StageContext) => {
+      writeFileSync(path, text.toUpperCase());
+      return image.run(context);
+    },
+  };
+  await buildIn(folder, pipelineOf([tree, again, meddling], [output(meddling)]));
+  expect(outputText(folder, 'image')).toBe(text);
+});
+
 test('the file may have moved since', async () => {
   const folder = temporaryFolder();
   for (const name of ['one', 'two']) {
