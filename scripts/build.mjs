@@ -1,5 +1,6 @@
 // Compiles the project and makes its commands runnable as `npx NAME` from a fresh checkout.
-// npm links the bins of dependencies only, not those of the package itself, so this does it.
+// npm links the bins of dependencies only, not those of the package itself, so this does it. They stand under
+// "commands" in package.json: for a "bin" npx would install the checkout once more, and build it again.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -20,10 +21,10 @@ if (status === 0) {
 rmSync(made, { recursive: true, force: true });
 if (status !== 0) process.exit(1);
 
-const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { commands } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const binFolder = join(root, 'node_modules', '.bin');
 mkdirSync(binFolder, { recursive: true });
-for (const [name, target] of Object.entries(bin)) {
+for (const [name, target] of Object.entries(commands)) {
   const program = join(root, target);
   chmodSync(program, 0o755);
   const link = join(binFolder, name);
