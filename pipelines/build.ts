@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isFullDisk } from '../images/bytes/host-error.js';
 import type { Pace } from '../images/bytes/pace.js';
 import { DiagnosticError, usageError } from '../images/diagnostic.js';
 import { nearestWord } from '../images/suggestion.js';
@@ -280,7 +281,9 @@ function throwWorst(results: readonly PromiseSettledResult<unknown>[]): void {
   if (bug !== undefined) throw bug;
   const faults = new Set((real as DiagnosticError[]).flatMap(({ diagnostics }) => diagnostics));
   if (faults.size === 0) throw reasons[0];
-  throw new DiagnosticError([...faults]);
+  // A full disk hits whatever writes at that time: it is said once.
+  const full = [...faults].find(isFullDisk);
+  throw new DiagnosticError([...faults].filter((fault) => fault === full || !isFullDisk(fault)));
 }
 
 /** The stage that a user named. */

@@ -137,7 +137,8 @@ async function run(
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('This will destroy any data on '));
-  throw hostError(`mkfs.gfs2 failed (${how})${said.length === 0 ? '' : `: ${said.join('; ')}`}`, undefined, {
-    file: name,
-  });
+  const message = `mkfs.gfs2 failed (${how})${said.length === 0 ? '' : `: ${said.join('; ')}`}`;
+  const tooSmall = said.some((line) => /will not fit|too small/i.test(line));
+  const hint = tooSmall ? 'Make the image larger, or give it fewer or smaller journals.' : undefined;
+  throw hostError(message, hint, { file: name });
 }

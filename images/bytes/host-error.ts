@@ -1,4 +1,4 @@
-import { type DiagnosticError, hostError } from '../diagnostic.js';
+import { type Diagnostic, type DiagnosticError, hostError } from '../diagnostic.js';
 
 const explanations: Record<string, readonly [message: string, hint: string]> = {
   ENOENT: ['no such file or directory', 'Check the path.'],
@@ -33,4 +33,11 @@ export function readableHostError(cause: unknown, name: string): DiagnosticError
   const error = hostError(message, hint, { file: name });
   error.cause = cause;
   return error;
+}
+
+/** Whether a message is that of a disk with no room, for a file or for a user. */
+export function isFullDisk({ kind, message }: Diagnostic): boolean {
+  return (
+    kind === 'host' && [explanations.ENOSPC, explanations.EDQUOT].some((known) => known?.[0] === message)
+  );
 }

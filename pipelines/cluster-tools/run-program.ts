@@ -1,17 +1,10 @@
 import { $, quote } from 'zx/core';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import { deathGuard } from '../death-guard.js';
 import { findProgram } from '../program-folders.js';
 
 /** How long output may stay open after its program has ended, in milliseconds. */
 const OUTPUT_GRACE = 2000;
-
-/**
- * Text for bash. Waits in the background, in the program's process group, for the end of a pipe that this process alone
- * holds open. That comes also where it has no chance to kill the group itself: then the guard does.
- */
-function guard(onDeath = ':'): string {
-  return `(read -r _ <&3; ${onDeath}; kill -KILL 0) >/dev/null 2>&1 & exec 3<&-; `;
-}
 
 /** What a timer can wait for, in milliseconds: beyond, it would not wait at all. */
 const TIMER_MAX = 2 ** 31 - 1;
@@ -106,7 +99,7 @@ function start(command: readonly string[], { cwd, environment, onDeath }: Progra
   const settings = {
     shell,
     quote,
-    prefix: guard(onDeath),
+    prefix: deathGuard('KILL', onDeath),
     postfix: '',
     preferLocal: false,
     verbose: false,

@@ -98,7 +98,7 @@ export class Engine {
     const found = await this.locateBytes(stage, artifact, known);
     if (found !== undefined) return found;
     const path = await this.locateBytes(stage, artifact, await this.runAgain(stage, known));
-    if (path === undefined) throw vanished(stage);
+    if (path === undefined) throw await this.faultOfMissing(stage);
     return path;
   }
 
@@ -152,8 +152,14 @@ export class Engine {
   /** The same for a stage that runs and whose inputs were all here when it began. */
   private async bytesNow(stage: Stage, artifact: string): Promise<string> {
     const path = await this.locateBytes(stage, artifact, await this.result(stage));
-    if (path === undefined) throw vanished(stage);
+    if (path === undefined) throw await this.faultOfMissing(stage);
     return path;
+  }
+
+  /** Why what a stage made is not there: the cache could not take it, or somebody cleared it. */
+  private async faultOfMissing(stage: Stage): Promise<unknown> {
+    await Promise.all(this.commits);
+    return this.commitFault ?? vanished(stage);
   }
 
   /** Runs a stage whose result is known for the bytes of it; once, however many want them. */

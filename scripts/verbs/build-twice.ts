@@ -9,9 +9,11 @@ import { build as buildPipeline } from '../../pipelines/build.js';
 import { Cache } from '../../pipelines/cache/cache.js';
 import { copyEntries } from '../../pipelines/cache/copy-entries.js';
 import { removeAll } from '../../pipelines/cache/scratch.js';
+import { deathGuard } from '../../pipelines/death-guard.js';
 import { openTree } from '../../pipelines/open-image.js';
 import { type Manifest, readManifest } from '../../pipelines/output/manifest.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
+import { findProgram } from '../../pipelines/program-folders.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
 import { generatorName } from '../command-line/version.js';
@@ -119,19 +121,25 @@ async function runBuild(
   set: readonly string[],
   { umask, env }: (typeof surroundings)[number],
 ): Promise<void> {
+  const bash = findProgram('bash');
+  if (bash === undefined) throw hostError('the program bash is missing', 'Install it (Debian package bash).');
   const script = fileURLToPath(new URL('../ssi-image.js', import.meta.url));
   const sets = set.flatMap((assignment) => ['--set', assignment]);
   // A child has the umask that its parent has at that moment.
   const own = process.umask(umask);
-  const child = spawn(process.execPath, [script, 'build', ...parameters, ...sets], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const command = [process.execPath, script, 'build', ...parameters, ...sets];
+  // When this process is killed, the build that it waits for ends too.
+  const child = spawn(bash, ['-c', `${deathGuard('TERM')}exec "$@"`, 'bash', ...command], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
     env: { ...process.env, ...env, CI: '1' },
+    detached: true,
   });
   process.umask(own);
   const stop = (): void => void child.kill('SIGTERM');
   interruptionSignal.addEventListener('abort', stop);
   try {
     const [code] = (await once(child, 'exit')) as [number | null];
+    child.stdio[3]?.destroy();
     if (interruptionSignal.aborted)
       throw new DiagnosticError({ kind: 'interrupted', message: 'interrupted' });
     if (code !== 0) throw hostError('one of the two builds failed: see above');

@@ -44,6 +44,8 @@ export async function build(recipe: string, options: BuildVerbOptions): Promise<
 function cacheFor(options: BuildVerbOptions): { cache: Cache; remove: () => void } {
   if (options.cache) return { cache: openCache(options), remove: () => {} };
   const shared = openCache(options);
+  // Builds without a cache that died leave theirs here.
+  shared.sweep();
   const folder = shared.scratch.makeFolder('no-cache');
   return { cache: Cache.open(folder), remove: () => removeAll(folder) };
 }

@@ -41,7 +41,7 @@ describeWith([...MKFS_GFS2_TOOLS, ...FSCK_TOOLS], 'an empty GFS2 filesystem', ()
     ['blocks of 1024 bytes', { blockSize: 1024 }],
     ['blocks of 2048 bytes', { blockSize: 2048 }],
     ['15 journals', { journals: 15, size: 512 * MIB }],
-    ['a hashed journal index', { journals: 20, size: 256 * MIB, blockSize: 1024 }],
+    ['a hashed journal index', { journals: 20, size: 512 * MIB, blockSize: 1024 }],
     ['no cluster', { lockProtocol: 'lock_nolock' }],
     ['an odd size', { size: 200 * MIB + 12345 }],
     ['a uuid', { uuid: '1b4e28ba-2fa1-11d2-883f-b9a761bde3fb' }],
@@ -80,7 +80,7 @@ describeWith([...MKFS_GFS2_TOOLS, ...FSCK_TOOLS], 'an empty GFS2 filesystem', ()
 
   test.each<[string, Partial<MakeGfs2Options>, RegExp]>([
     ['a journal that is too small', { journalMiB: 4 }, /mkfs\.gfs2 failed .*[Jj]ournal/],
-    ['no room for the journals', { journals: 50 }, /mkfs\.gfs2 failed/],
+    ['no room for the journals', { journals: 50 }, /mkfs\.gfs2 failed [\s\S]*fewer or smaller journals/],
     ['a lock table that mkfs.gfs2 does not know', { lockTable: 'nocolon' }, /mkfs\.gfs2 failed/],
     ['a lock table that looks like an option', { lockTable: '-h' }, /lock table/],
     ['a lock protocol that nobody knows', { lockProtocol: 'memexp' }, /mkfs\.gfs2 failed/],

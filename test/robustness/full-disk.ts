@@ -30,7 +30,7 @@ export const fullDiskScenario: Scenario = {
     const trial = await workshop.trial(`disk-${number}`, beginning.state, beginning.before, placeOn);
     let outcome: Outcome;
     try {
-      disk?.leave(what, random.below(need[what]));
+      disk?.leave(what, pickRoom(need[what], random));
       outcome = await fullDiskTrial(trial, beginning, `${place}, out of ${what}`, disk, random);
     } finally {
       disk?.remove();
@@ -39,6 +39,12 @@ export const fullDiskScenario: Scenario = {
     return outcome;
   },
 };
+
+/** Any part of what is needed; as often next to nothing, so that small stages meet it too. */
+function pickRoom(need: number, random: Random): number {
+  const room = random.below(need);
+  return random.below(2) === 0 ? room : Math.floor(room / 2 ** random.below(12));
+}
 
 function putOn(trial: Trial, place: Place): SmallDisk {
   if (place === 'the cache') return new SmallDisk(trial.cache);
