@@ -127,19 +127,27 @@ async function runBuild(
   const sets = set.flatMap((assignment) => ['--set', assignment]);
   // A child has the umask that its parent has at that moment.
   const own = process.umask(umask);
-  const command = [process.execPath, script, 'build', ...parameters, ...sets];
+  const surroundings = Object.entries({ ...env, CI: '1' }).map(([name, value]) => `${name}=${value}`);
+  const command = ['env', ...surroundings, process.execPath, script, 'build', ...parameters, ...sets];
   // When this process is killed, the build that it waits for ends too.
   const child = spawn(bash, ['-c', `${deathGuard('TERM')}exec "$@"`, 'bash', ...command], {
-    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-    env: { ...process.env, ...env, CI: '1' },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    // The shell complains of locales that this host lacks.
+    env: { ...process.env, LC_ALL: 'C' },
     detached: true,
   });
   process.umask(own);
-  const stop = (): void => void child.kill('SIGTERM');
+  const show = (data: Buffer): void => void process.stderr.write(data);
+  child.stderr?.on('data', show);
+  const stop = (): void => {
+    // That it was interrupted is said here.
+    child.stderr?.off('data', show).resume();
+    child.kill('SIGTERM');
+  };
   interruptionSignal.addEventListener('abort', stop);
   try {
-    const [code] = (await once(child, 'exit')) as [number | null];
-    child.stdio[3]?.destroy();
+    child.once('exit', () => child.stdio[3]?.destroy());
+    const [code] = (await once(child, 'close')) as [number | null];
     if (interruptionSignal.aborted)
       throw new DiagnosticError({ kind: 'interrupted', message: 'interrupted' });
     if (code !== 0) throw hostError('one of the two builds failed: see above');
