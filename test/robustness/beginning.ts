@@ -62,6 +62,12 @@ export function pickPrograms({ target }: Beginning, random: Random, workshop: Wo
   return isOwn ? { environment: { PATH: workshop.pathWithout('lbzip2') } } : {};
 }
 
+/** Some are builds of another kind, which leave the outputs as they are or don't use the cache. */
+export function pickOptions(random: Random): readonly string[] {
+  const others = [['--no-cache'], ['--until', 'root-image'], ['--check']];
+  return random.below(4) === 0 ? random.pick(others) : [];
+}
+
 /** Throws a TrialFault unless the outputs are the complete set of before or the complete new one. */
 export async function expectOldOrNew(trial: Trial, beginning: Beginning): Promise<'old' | 'new' | 'none'> {
   const { before, target } = beginning;

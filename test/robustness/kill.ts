@@ -9,6 +9,7 @@ import {
   noteLength,
   pickBeginning,
   pickMoment,
+  pickOptions,
   pickPrograms,
   SMALL_BEGINNINGS,
 } from './beginning.js';
@@ -66,12 +67,6 @@ function pickCall(count: number, random: Random): number {
   const edge = Math.min(EDGE_CALLS, count);
   const places = [1 + random.below(edge), count - random.below(edge), 1 + random.below(count)];
   return random.pick(places);
-}
-
-/** Builds of another kind, for some of the trials. */
-function pickOptions(random: Random): readonly string[] {
-  const kind = random.below(10);
-  return kind === 0 ? ['--no-cache'] : kind === 1 ? ['--until', 'root-image'] : [];
 }
 
 const hook = new URL('./crash-hook.js', import.meta.url).href;

@@ -5,6 +5,7 @@ import {
   noteLength,
   pickBeginning,
   pickMoment,
+  pickOptions,
   pickPrograms,
 } from './beginning.js';
 import type { BuildEnd } from './build-process.js';
@@ -33,7 +34,8 @@ export const signalScenario: Scenario = {
     // A terminal sends it to all processes of the command.
     const whom = random.pick(['process', 'group'] as const);
     const isImpatient = random.below(6) === 0;
-    const build = trial.start(target, pickPrograms(beginning, random, workshop));
+    const options = pickOptions(random);
+    const build = trial.start(target, { ...pickPrograms(beginning, random, workshop), options });
     await build.killAfter(await pickMoment(beginning, random, workshop), signal, whom);
     const sent = performance.now();
     if (isImpatient) {
@@ -48,8 +50,11 @@ export const signalScenario: Scenario = {
     const isTooLate = end.signal === signal && end.events.at(-1)?.type === 'build-done';
     if (end.code === 0 || isTooLate) {
       counts.add('had ended before');
-      await noteLength(beginning, end.milliseconds, workshop);
-      expectThat(outputs === 'new', `it ends with ${end.code ?? end.signal}, and the outputs are ${outputs}`);
+      if (options.length === 0) await noteLength(beginning, end.milliseconds, workshop);
+      expectThat(
+        outputs === 'new' || options.length > 0,
+        `it ends with ${end.code ?? end.signal}, and the outputs are ${outputs}`,
+      );
     } else {
       harm = 1;
       expectThat(took < PROMPT_MILLISECONDS, `it goes on for ${took.toFixed(0)} ms after ${signal}`);
@@ -60,7 +65,7 @@ export const signalScenario: Scenario = {
       if (end.signal === signal && end.events.length === 0) counts.add(`${signal} before it began`);
       else {
         expectInterruption(end, isImpatient);
-        counts.add(`${signal} to the ${whom}${isImpatient ? ', twice' : ''}`);
+        counts.add([signal, 'to the', whom, ...(isImpatient ? ['twice'] : []), ...options].join(' '));
       }
     }
     // The second signal ends it at once, whatever it has begun to clear up.
@@ -73,7 +78,8 @@ export const signalScenario: Scenario = {
 
 /** Throws a TrialFault unless a build says that it was interrupted; a second signal may come before or after it does. */
 export function expectInterruption({ code, signal, messages }: BuildEnd, isTwice = false): void {
-  const text = messages.join(' / ');
+  // Others are what `--check` says as it goes.
+  const text = messages.filter((line) => line.includes('error')).join(' / ');
   expectThat(code === 130 || (isTwice && signal !== null), `it ends with ${code ?? signal}: ${text}`);
   expectThat(text === 'error: interrupted' || (isTwice && text === ''), `it says: ${text}`);
 }
