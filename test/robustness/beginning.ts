@@ -11,7 +11,7 @@ export interface Beginning {
   readonly target: Variant;
 }
 
-export const SMALL_BEGINNINGS: readonly Beginning[] = [
+const SMALL_BEGINNINGS: readonly Beginning[] = [
   { state: 'empty', before: SMALL, target: SMALL },
   { state: 'cached', before: SMALL, target: SMALL_CHANGED },
   { state: 'built', before: SMALL, target: SMALL_CHANGED },
@@ -25,7 +25,13 @@ const LARGE_BEGINNINGS: readonly Beginning[] = [
 /** A build of the large base is rarer: it takes longer. */
 export function pickBeginning(random: Random, workshop: Workshop): Beginning {
   const isLarge = random.below(4) === 0 && workshop.hasLarge;
-  return random.pick(isLarge ? LARGE_BEGINNINGS : SMALL_BEGINNINGS);
+  return isLarge ? random.pick(LARGE_BEGINNINGS) : pickSmallBeginning(random, workshop);
+}
+
+export function pickSmallBeginning(random: Random, workshop: Workshop): Beginning {
+  return random.pick(
+    SMALL_BEGINNINGS.filter(({ state }) => !workshop.few || state === 'empty' || state === 'built'),
+  );
 }
 
 /** Whether outputs were there before. */

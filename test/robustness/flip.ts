@@ -90,7 +90,7 @@ export const flipScenario: Scenario = {
   name: 'flip',
   unit: 'damaged files',
   count: 300,
-  few: 15,
+  few: 12,
   async trial(number, random, workshop) {
     const state = random.pick<StartingState>(['cached', 'built']);
     const target = random.pick([SMALL, SMALL_CHANGED]);

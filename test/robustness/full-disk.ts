@@ -16,7 +16,7 @@ export const fullDiskScenario: Scenario = {
   name: 'disk',
   unit: 'full disks',
   count: 80,
-  few: 5,
+  few: 4,
   missing: missingForDisk,
   async trial(number, random, workshop) {
     const beginning = pickBeginning(random, workshop);

@@ -11,7 +11,7 @@ import {
   pickMoment,
   pickOptions,
   pickPrograms,
-  SMALL_BEGINNINGS,
+  pickSmallBeginning,
 } from './beginning.js';
 import type { BuildEnd } from './build-process.js';
 import { Counts, expectThat, type Outcome, type Scenario } from './scenario.js';
@@ -23,7 +23,7 @@ export const killScenario: Scenario = {
   name: 'kill',
   unit: 'kills',
   count: 200,
-  few: 25,
+  few: 16,
   trial: (number, random, workshop) => {
     const picked = pickBeginning(random, workshop);
     return killedTrial(`kill-${number}`, picked, random, workshop, async (trial, beginning, options) => {
@@ -46,12 +46,12 @@ export const crashScenario: Scenario = {
   name: 'crash',
   unit: 'crashes',
   count: 200,
-  few: 12,
+  few: 8,
   trial: (number, random, workshop) => {
-    const picked = random.pick(SMALL_BEGINNINGS);
+    const picked = pickSmallBeginning(random, workshop);
     return killedTrial(`crash-${number}`, picked, random, workshop, async (trial, beginning, options) => {
       // Names change rarely, contents thousands of times.
-      const calls = random.below(4) > 0 ? 'naming' : 'all';
+      const calls = random.below(4) > 0 || workshop.few ? 'naming' : 'all';
       const count = await callsOf(beginning, calls, workshop);
       const crash = {
         SSI_CRASH_AT: `${pickCall(count, random)}`,

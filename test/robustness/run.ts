@@ -46,7 +46,7 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const workshop = new Workshop({ large: !values.few });
+const workshop = new Workshop(values.few);
 let failures = 0;
 process.on('exit', () => {
   killBuilds();

@@ -24,7 +24,7 @@ export const signalScenario: Scenario = {
   name: 'signal',
   unit: 'signals',
   count: 100,
-  few: 10,
+  few: 8,
   async trial(number, random, workshop) {
     const beginning = pickBeginning(random, workshop);
     const { state, before, target } = beginning;

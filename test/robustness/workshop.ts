@@ -30,9 +30,9 @@ export class Workshop {
   private readonly measures = new Map<string, Promise<number>>();
   private readonly undisturbed = new Map<string, Promise<void>>();
 
-  /** `large`: trials may take the large base too. */
-  constructor(options: { readonly large: boolean }) {
-    this.hasLarge = options.large && missingForLarge() === undefined;
+  /** `few`: there will be few trials, so that much of what is measured and made first would be for nothing. */
+  constructor(readonly few: boolean) {
+    this.hasLarge = !few && missingForLarge() === undefined;
     this.folder = mkdtempSync(join(tmpdir(), 'ssi-images-robustness-'));
     this.recipes = join(this.folder, 'recipes');
     writeRecipes(this.recipes, this.hasLarge);
