@@ -23,7 +23,7 @@ export const killScenario: Scenario = {
   name: 'kill',
   unit: 'kills',
   count: 200,
-  few: 16,
+  few: 14,
   trial: (number, random, workshop) => {
     const picked = pickBeginning(random, workshop);
     return killedTrial(`kill-${number}`, picked, random, workshop, async (trial, beginning, options) => {

@@ -27,6 +27,10 @@ async function archiveOf(
   return { bytes: Buffer.concat(pieces), summary };
 }
 
+function hasMoreThanTime(fields: object = {}): boolean {
+  return Object.keys(fields).some((name) => name !== 'mtime');
+}
+
 const seconds = (value: number) => ({ seconds: value, nanoseconds: 0 });
 
 /** Every kind of file, with names that an archiver could trip over. */
@@ -191,9 +195,16 @@ describeWith(['cpio', 'bsdtar'], 'judged by other archivers', () => {
     mkdirSync(target);
     run(program, [...args, file], { cwd: target });
     const unpacked = await treeOfDirectory(target, pace);
-    const differences = await differencesOf(new Tree(original.root, CPIO_FIDELITY), unpacked);
-    // Times before 1970 do not fit its unsigned field.
-    expect(differences.filter(({ path }) => path !== '/size-511' && path !== '/')).toEqual([]);
+    // Times before 1970 do not fit its unsigned field. GNU cpio sets the times of files only.
+    const isTimed = (path: string): boolean =>
+      path !== '/size-511' &&
+      path !== '/' &&
+      (program !== 'cpio' || original.get(path.slice(1))?.type === 'file');
+    const differences = (await differencesOf(new Tree(original.root, CPIO_FIDELITY), unpacked)).filter(
+      (difference) =>
+        isTimed(difference.path) || difference.kind !== 'changed' || hasMoreThanTime(difference.fields),
+    );
+    expect(differences).toEqual([]);
     expect(readFileSync(join(target, 'size-20000')).length).toBe(20_000);
   });
 });
