@@ -198,6 +198,7 @@ async function newFile(output: PipelineOutput, work: Work): Promise<OutputFile> 
   const allocated = await work.folder.add(path, name, sha256, (done) =>
     work.options.listener({ type: 'stage-progress', stage: stage.name, done, total: size, note: 'copying' }),
   );
+  if (output.executable === true) work.folder.makeExecutable(name);
   return { name, size, sha256, allocated };
 }
 

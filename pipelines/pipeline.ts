@@ -6,6 +6,8 @@ export interface PipelineOutput {
   readonly name: string;
   readonly stage: Stage;
   readonly artifact: string;
+  /** A program: whoever has the folder may run it. */
+  readonly executable?: true;
 }
 
 /** All that a build does: stages, each after those whose results it takes, and which results are wanted. */

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -164,6 +165,15 @@ export class OutputFolder {
     }
     this.taken.add(path);
     return statSync(target).blocks * 512;
+  }
+
+  /** Lets whoever may read a file of the set run it. */
+  makeExecutable(name: string): void {
+    const path = join(this.set, name);
+    this.doing(path, () => {
+      const { mode } = statSync(path);
+      chmodSync(path, mode | ((mode & 0o444) >> 2));
+    });
   }
 
   /** Writes a small file of the set. */

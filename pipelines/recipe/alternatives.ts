@@ -43,6 +43,13 @@ const alternatives: readonly Alternatives[] = [
     pair: ['image', 'path'],
   },
   {
+    path: ['kernel'],
+    keys: ['image', 'path'],
+    attached: ['sha256', 'mirrors'],
+    example: 'kernel: {path: /usr/bin/linux.uml}',
+    plain: ['path'],
+  },
+  {
     path: ['configure', 'files', '*'],
     keys: ['from', 'content'],
     attached: ['sha256', 'mirrors'],

@@ -1,7 +1,9 @@
 import { checkAlternatives } from './alternatives.js';
 import type { CheckedRecipe } from './checked-recipe.js';
 import { DEFAULTS } from './defaults.js';
+import { checkFilesystemKeys } from './filesystem-keys.js';
 import { addressOf, parseAddress, parseNetwork } from './network.js';
+import { checkNodeKeys } from './node-keys.js';
 import type { RecipePath } from './recipe.js';
 import { keyAt, nodeAt, quoted } from './recipe-node.js';
 import { formatSize } from './scalars.js';
@@ -41,6 +43,8 @@ class ConsistencyCheck {
     this.checkRevision();
     this.checkNetwork();
     this.checkPools();
+    checkFilesystemKeys(this.recipe);
+    checkNodeKeys(this.recipe);
     this.checkFilesystem();
     this.checkJournals();
     this.checkUbd();
@@ -196,25 +200,32 @@ class ConsistencyCheck {
       );
       return;
     }
-    const name = this.recipe.text(['filesystem', 'pool']);
-    const pool = this.recipe.items(['pools']).find((path) => this.recipe.text([...path, 'name']) === name);
-    const size = pool === undefined ? undefined : this.recipe.size([...pool, 'size']);
+    const sizePath = this.sizePath();
+    const size = sizePath === undefined ? undefined : this.recipe.size(sizePath);
     const journalSize = this.recipe.size(['filesystem', 'journalSize'], DEFAULTS.journalSize);
     const blockSize = this.recipe.number(['filesystem', 'blockSize'], DEFAULTS.blockSize);
-    if (pool === undefined || size === undefined || journalSize === undefined || blockSize === undefined)
+    if (sizePath === undefined || size === undefined || journalSize === undefined || blockSize === undefined)
       return;
     const needed = journals * journalSize + LEAST_BLOCKS * blockSize + POOL_LABEL_BYTES;
     if (size >= needed) return;
     this.recipe.fault(
-      [...pool, 'size'],
+      sizePath,
       `${formatSize(size)} is too small: ${journals} journals of ${formatSize(journalSize)} alone take ${formatSize(journals * journalSize)}`,
       {
-        hint: 'Make the pool larger, or use fewer or smaller journals.',
+        hint: 'Make it larger, or use fewer or smaller journals.',
         related: isGiven
           ? this.recipe.here(journalsPath, 'the journals are here')
           : this.recipe.here(['cluster', 'nodes'], 'each node has a journal'),
       },
     );
+  }
+
+  /** The key that says how large the root's filesystem is. */
+  private sizePath(): RecipePath | undefined {
+    if (this.recipe.text(['filesystem', 'type']) === 'gfs2') return ['filesystem', 'size'];
+    const name = this.recipe.text(['filesystem', 'pool']);
+    const pool = this.recipe.items(['pools']).find((path) => this.recipe.text([...path, 'name']) === name);
+    return pool === undefined ? undefined : [...pool, 'size'];
   }
 
   private checkUbd(): void {

@@ -54,14 +54,18 @@ export interface ClusterSettings {
   readonly nodes: number;
   /** Addresses of the nodes by number, node 1 first, such as `192.168.50.1`. */
   readonly addresses: readonly string[];
-  /** `ADDRESS:PORT` of the lock server (memexpd). */
-  readonly lockServer: string;
+  /** Bits of the addresses that all of them have in common. */
+  readonly prefix: number;
+  /** `ADDRESS:PORT` of the lock server (memexpd); an OpenGFS root has one. */
+  readonly lockServer?: string;
   /** TCP port that nodes listen on for the lock server. */
   readonly callbackPort: number;
   /** Seconds after which a silent node is dead. */
   readonly timeout: number;
   /** Name of the fencing method; NUN is none. */
   readonly stomith: string;
+  /** Milliseconds after which corosync takes a silent member for dead. */
+  readonly token: number;
 }
 
 /** One pool: its image, and the loop device that stands for it in the configuration file (HOWTO 5.2). */
@@ -75,19 +79,77 @@ export interface PoolSettings {
   readonly device: string;
 }
 
-export interface FilesystemSettings {
-  readonly type: 'opengfs';
-  /** Name of the pool that holds it. */
-  readonly pool: string;
+interface FilesystemBasics {
   readonly lockProtocol: string;
-  /** Path of the lock table's pool device, such as `/dev/pool/pool0cidev`. */
-  readonly lockTable: string;
   readonly journals: number;
   /** Bytes of one journal. */
   readonly journalSize: number;
   /** Bytes. */
   readonly blockSize: number;
 }
+
+/** The root filesystem of 2002, in a pool. */
+export interface OpenGfsSettings extends FilesystemBasics {
+  readonly type: 'opengfs';
+  /** Name of the pool that holds it. */
+  readonly pool: string;
+  /** Path of the lock table's pool device, such as `/dev/pool/pool0cidev`. */
+  readonly lockTable: string;
+}
+
+/** The root filesystem of today's kernels, on a bare device. */
+export interface Gfs2Settings extends FilesystemBasics {
+  readonly type: 'gfs2';
+  /** `CLUSTER:FILESYSTEM`, such as `ssi:root`. */
+  readonly lockTable: string;
+  /** File name of the image in the output folder. */
+  readonly image: string;
+  /** Bytes of the image. */
+  readonly size: number;
+}
+
+export type FilesystemSettings = OpenGfsSettings | Gfs2Settings;
+
+/** What a node starts from, before its root is there (HOWTO 4.8). */
+export type RamdiskSettings = {
+  /** Version of the kernel that it is for, by its folder of modules; the only one of the root by default. */
+  readonly kernelVersion?: string;
+  /** Further modules to load, before those of the cluster. */
+  readonly modules: readonly string[];
+  /** The nodes' network interface. */
+  readonly interface: string;
+  /** Device of the shared root in a node. */
+  readonly rootDevice: string;
+  readonly at: RecipePath;
+} & (
+  | {
+      /** Linux 2.6 and later. */
+      readonly format: 'cpio';
+      /** Absolute paths of the root that each node has for itself. */
+      readonly ownPaths: readonly string[];
+    }
+  | {
+      /** Linux 2.4, with a `linuxrc`. */
+      readonly format: 'ext2';
+      /** Whether the lock server gets one too. */
+      readonly lockServer: boolean;
+      /** First program of the root. */
+      readonly init: string;
+      readonly memexpdArguments: readonly string[];
+    }
+);
+
+/** The kernel that boots the nodes: a file of the user's, or one of the base. */
+export type KernelSettings =
+  | { readonly kind: 'file'; readonly source: Source }
+  | { readonly kind: 'base'; readonly path: string };
+
+/** With which keys the nodes reach each other. */
+export type SshSettings =
+  /** Derived from a text; without one, from a secret of the user who builds. */
+  | { readonly kind: 'seed'; readonly seed?: string }
+  /** Private keys of the user's. */
+  | { readonly kind: 'keys'; readonly hostKey: Source; readonly userKey: Source };
 
 export interface ClusterToolsSettings {
   readonly source: Source | CvsSource;
@@ -160,13 +222,31 @@ export interface Recipe {
   readonly files: readonly string[];
   readonly base: Base;
   readonly cluster: ClusterSettings;
+  /** None for a root on a bare device. */
   readonly pools: readonly PoolSettings[];
   readonly filesystem: FilesystemSettings;
   /** A cidev captured from a real gfsconf, instead of our own envelope. */
   readonly lockTableImage?: Source;
   readonly clusterTools?: ClusterToolsSettings;
   readonly modules?: ModulesSettings;
+  readonly ramdisk?: RamdiskSettings;
+  readonly kernel?: KernelSettings;
+  readonly ssh?: SshSettings;
   readonly configure: ConfigureSettings;
   /** An error that points at a value of the recipe: file, line, column, source line and caret, `extends` chain. */
   faultAt(path: RecipePath, message: string, hint?: string): DiagnosticError;
+}
+
+/** A recipe for a cluster of 2002. */
+export type OpenGfsRecipe = Recipe & { readonly filesystem: OpenGfsSettings };
+
+/** A recipe for a cluster of today. */
+export type Gfs2Recipe = Recipe & { readonly filesystem: Gfs2Settings };
+
+export function isOpenGfsRecipe(recipe: Recipe): recipe is OpenGfsRecipe {
+  return recipe.filesystem.type === 'opengfs';
+}
+
+export function isGfs2Recipe(recipe: Recipe): recipe is Gfs2Recipe {
+  return recipe.filesystem.type === 'gfs2';
 }

@@ -21,6 +21,9 @@ const references: readonly (readonly [path: readonly string[], kind: Kind])[] = 
   [['modules', 'tar'], 'file'],
   [['modules', 'directory'], 'directory'],
   [['modules', 'image'], 'file'],
+  [['kernel', 'image'], 'file'],
+  [['ssh', 'hostKey'], 'file'],
+  [['ssh', 'userKey'], 'file'],
   [['configure', 'files', '*', 'from'], 'either'],
 ];
 

@@ -10,13 +10,14 @@ import {
   mode,
   oneOf,
   onOff,
-  sha256,
   sizeBetween,
   textLike,
   url,
   VARIABLE_NAME,
   wholeNumber,
 } from './scalars.js';
+import { kernel, ramdisk, ssh } from './schema-nodes.js';
+import { argument, digest, imageName, listOf, mapOf, mirrors, text, word } from './schema-parts.js';
 
 /** The one version of the format that this program knows. */
 export const RECIPE_VERSION = 1;
@@ -33,28 +34,6 @@ const EPOCH_MAX = 2 ** 32 - 1;
 
 const OCTET = String.raw`(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)`;
 const IPV4 = String.raw`(?:${OCTET}\.){3}${OCTET}`;
-
-function mapOf<T extends z.ZodRawShape>(shape: T) {
-  return expecting(z.strictObject(shape), 'a map');
-}
-
-function listOf<T extends z.ZodType>(item: T, most: number) {
-  return expecting(z.array(item).max(most), `a list of at most ${most} entries`);
-}
-
-const text = () => expecting(z.string(), 'a text');
-/** A word that goes into the tools' configuration files as it is. */
-const word = (what: string) => textLike(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$/, what);
-/** Never an option of a program that gets it. */
-const argument = (what: string) => textLike(/^[^-\s][^\r\n]*$/, what);
-
-const digest = () =>
-  key(
-    sha256(),
-    'SHA-256 of what is fetched or read. Without it the build warns, and prints the digest to pin.',
-  ).optional();
-const mirrors = () =>
-  key(listOf(url(), 16), 'Further URLs of the same bytes, tried in their order.').optional();
 
 const mmdebstrap = mapOf({
   suite: key(word('the name of a release'), 'Release of Debian.', 'bookworm'),
@@ -105,9 +84,9 @@ const cluster = mapOf({
       (value) => Number(value.split(':')[1]) <= 65535,
       { error: 'it has a port beyond 65535' },
     ),
-    'IPv4 address and TCP port of the lock server (memexpd), which is no node of the cluster.',
+    'IPv4 address and TCP port of the lock server (memexpd), which is no node of the cluster; OpenGFS needs one.',
     '192.168.50.101:15697',
-  ),
+  ).optional(),
   callbackPort: key(
     wholeNumber(1, 65535),
     'TCP port on which the nodes listen for the lock server; 3001 by default.',
@@ -120,6 +99,10 @@ const cluster = mapOf({
     word('the name of a fencing method, such as NUN'),
     'Fencing method; NUN by default, which is none.',
   ).optional(),
+  token: key(
+    wholeNumber(100, 600_000),
+    'Milliseconds after which corosync takes a silent node for dead; 1000 by default.',
+  ).optional(),
 });
 
 const pool = mapOf({
@@ -128,11 +111,7 @@ const pool = mapOf({
     'Name of the pool: its device is /dev/pool/NAME, its configuration file NAME.cf.',
     'pool0',
   ),
-  image: key(
-    textLike(/^(?!\.)[A-Za-z0-9_.+-]{1,255}$/, 'a plain file name such as root_fs'),
-    'File name of its image in the output folder.',
-    'root_fs',
-  ),
+  image: key(imageName(), 'File name of its image in the output folder.', 'root_fs'),
   size: key(sizeBetween(64 * KIB, 16 * TIB, 512, '2GiB'), 'Size of its image.', '2GiB'),
   type: key(oneOf(['gfs_data', 'gfs_journal']), 'What its subpool is for; gfs_data by default.').optional(),
   device: key(
@@ -143,15 +122,35 @@ const pool = mapOf({
 });
 
 const filesystem = mapOf({
-  type: key(oneOf(['opengfs']), 'Format of the root filesystem.', 'opengfs'),
-  pool: key(word('the name of a pool'), 'The pool that holds it: one of pools.', 'pool0'),
+  type: key(
+    oneOf(['opengfs', 'gfs2']),
+    'Format of the root filesystem: opengfs in a pool, for Linux 2.4; gfs2 on a bare device, for Linux of today.',
+    'opengfs',
+  ),
+  pool: key(
+    word('the name of a pool'),
+    'With opengfs: the pool that holds it, one of pools.',
+    'pool0',
+  ).optional(),
+  image: key(
+    imageName(),
+    'With gfs2: file name of the image in the output folder; root_fs by default.',
+  ).optional(),
+  size: key(
+    sizeBetween(16 * MIB, 16 * TIB, 4 * KIB, '2GiB'),
+    'With gfs2: size of the image.',
+    '2GiB',
+  ).optional(),
   lockProtocol: key(
     oneOf(['memexp', 'nolock', 'stats', 'lock_nolock', 'lock_gulm', 'lock_dlm']),
-    'Lock protocol; memexp by default.',
+    'Lock protocol; by default memexp with opengfs, lock_dlm with gfs2.',
   ).optional(),
   lockTable: key(
-    textLike(/^\/dev\/pool\/[A-Za-z0-9_][A-Za-z0-9_.-]*$/, 'a pool device such as /dev/pool/pool0cidev'),
-    'Device of the pool that holds the lock table: another one of pools.',
+    textLike(
+      /^(?:\/dev\/pool\/[A-Za-z0-9_][A-Za-z0-9_.-]*|[A-Za-z0-9][A-Za-z0-9_.-]{0,31}:[A-Za-z0-9][A-Za-z0-9_.-]{0,29})$/,
+      'a pool device such as /dev/pool/pool0cidev, or CLUSTER:FILESYSTEM such as ssi:root',
+    ),
+    'With opengfs: device of the pool that holds the lock table, another one of pools. With gfs2: CLUSTER:FILESYSTEM.',
     '/dev/pool/pool0cidev',
   ),
   journals: key(
@@ -361,9 +360,9 @@ export const recipeSchema = mapOf({
   ),
   pools: key(
     listOf(pool, 64),
-    'Pools: their configuration files and images (HOWTO 5.2).',
+    'Pools: their configuration files and images (HOWTO 5.2). OpenGFS needs two.',
     '[{name: pool0, image: root_fs, size: 2GiB, device: /dev/loop2}, …]',
-  ),
+  ).optional(),
   filesystem: key(
     filesystem,
     'The root filesystem (HOWTO 5.2).',
@@ -378,6 +377,12 @@ export const recipeSchema = mapOf({
     modules,
     'Kernel modules for the root (HOWTO 5.5): exactly one of tar, directory, image with path, and path.',
   ).optional(),
+  ramdisk: key(ramdisk, 'What the nodes start from: initrd.img (HOWTO 4.8).').optional(),
+  kernel: key(
+    kernel,
+    'The kernel of the nodes, which becomes the output linux: either image or path.',
+  ).optional(),
+  ssh: key(ssh, 'Keys with which the nodes reach each other.').optional(),
   configure: key(configure, 'Changes to the root (HOWTO 5.6, 5.8).').optional(),
 });
 

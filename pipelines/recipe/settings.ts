@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { DEFAULTS } from './defaults.js';
 import { addressOf, parseNetwork } from './network.js';
+import { nodesOf } from './node-settings.js';
 import type {
   Base,
   ClusterSettings,
@@ -16,9 +17,10 @@ import type {
   RecipePath,
   Source,
 } from './recipe.js';
-import { type MapNode, nodeAt } from './recipe-node.js';
-import { isOn, isUrl, parseDuration, parseSize } from './scalars.js';
+import type { MapNode } from './recipe-node.js';
+import { isOn, parseDuration, parseSize } from './scalars.js';
 import { type RecipeInput, recipeSchema } from './schema.js';
+import { Sources } from './sources.js';
 
 /** All of a recipe but what depends on where it was read from. */
 export type Settings = Omit<Recipe, 'files' | 'faultAt'>;
@@ -38,7 +40,7 @@ export function settingsOf(input: unknown, root: MapNode, epoch: number | undefi
     epoch: epoch ?? recipe.epoch ?? 0,
     base: baseOf(recipe.base, sources),
     cluster: clusterOf(recipe.cluster),
-    pools: recipe.pools.map(poolOf),
+    pools: (recipe.pools ?? []).map(poolOf),
     filesystem: filesystemOf(recipe.filesystem, recipe.cluster.nodes),
     ...(lockTable === undefined
       ? {}
@@ -47,32 +49,9 @@ export function settingsOf(input: unknown, root: MapNode, epoch: number | undefi
       ? {}
       : { clusterTools: clusterToolsOf(recipe.clusterTools, recipe.distribution, sources) }),
     ...(recipe.modules === undefined ? {} : { modules: modulesOf(recipe.modules, sources) }),
+    ...nodesOf(recipe, sources),
     configure: configureOf(recipe.configure ?? {}, recipe.distribution, sources),
   };
-}
-
-interface Attached {
-  readonly sha256?: string | undefined;
-  readonly mirrors?: readonly string[] | undefined;
-}
-
-/** Makes sources of locations: a path refers to the folder of the text that it stands in. */
-class Sources {
-  constructor(private readonly root: MapNode) {}
-
-  at(at: RecipePath, location: string, { sha256, mirrors = [] }: Attached): Source {
-    return {
-      location: isUrl(location) ? location : resolve(this.directoryOf(at), location),
-      mirrors,
-      ...(sha256 === undefined ? {} : { sha256: sha256.toLowerCase() }),
-      at,
-    };
-  }
-
-  directoryOf(at: RecipePath): string {
-    const node = nodeAt(this.root, at);
-    return node?.kind === 'scalar' ? node.directory : '.';
-  }
 }
 
 function baseOf(base: RecipeInput['base'], sources: Sources): Base {
@@ -99,31 +78,41 @@ function baseOf(base: RecipeInput['base'], sources: Sources): Base {
 }
 
 function clusterOf(cluster: RecipeInput['cluster']): ClusterSettings {
-  const first = parseNetwork(cluster.network)?.first ?? 0;
+  const { first, prefix } = parseNetwork(cluster.network) ?? { first: 0, prefix: 24 };
   return {
     nodes: cluster.nodes,
     addresses: Array.from({ length: cluster.nodes }, (_, index) => addressOf(first + index + 1)),
-    lockServer: cluster.lockServer,
+    prefix,
+    ...(cluster.lockServer === undefined ? {} : { lockServer: cluster.lockServer }),
     callbackPort: cluster.callbackPort ?? DEFAULTS.callbackPort,
     timeout: cluster.timeout ?? DEFAULTS.timeout,
     stomith: cluster.stomith ?? DEFAULTS.stomith,
+    token: cluster.token ?? DEFAULTS.token,
   };
 }
 
-function poolOf({ name, image, size, type, device }: RecipeInput['pools'][number]): PoolSettings {
+function poolOf({
+  name,
+  image,
+  size,
+  type,
+  device,
+}: NonNullable<RecipeInput['pools']>[number]): PoolSettings {
   return { name, image, size: bytesOf(size), type: type ?? DEFAULTS.poolType, device };
 }
 
 function filesystemOf(filesystem: RecipeInput['filesystem'], nodes: number): FilesystemSettings {
-  return {
-    type: filesystem.type,
-    pool: filesystem.pool,
-    lockProtocol: filesystem.lockProtocol ?? DEFAULTS.lockProtocol,
-    lockTable: filesystem.lockTable,
+  const { type, pool, lockTable } = filesystem;
+  const basics = {
+    lockProtocol: filesystem.lockProtocol ?? DEFAULTS.lockProtocol[type],
+    lockTable,
     journals: filesystem.journals ?? nodes,
     journalSize: bytesOf(filesystem.journalSize ?? DEFAULTS.journalSize),
     blockSize: filesystem.blockSize ?? DEFAULTS.blockSize,
   };
+  if (type === 'opengfs') return { type, pool: pool ?? '', ...basics };
+  const { image = DEFAULTS.gfs2Image, size = 0 } = filesystem;
+  return { type, image, size: bytesOf(size), ...basics };
 }
 
 function clusterToolsOf(

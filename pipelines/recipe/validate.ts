@@ -128,25 +128,12 @@ class ShapeCheck {
   }
 
   private missing(path: RecipePath): void {
-    const parent = path.slice(0, -1);
-    const key = String(path.at(-1));
-    const { example } = this.expectationAt(path);
-    this.faults.add(
-      parent.length === 0 ? this.top() : markAt(this.recipe, parent),
-      `"${key}" is missing${parent.length === 0 ? '' : ` in ${pathText(parent)}`}`,
-      { hint: example === undefined ? undefined : `Add it: ${key}: ${example}` },
-    );
-  }
-
-  /** The start of the recipe file itself: what is missing is missing there. */
-  private top(): Mark {
-    const [main] = this.faults.chain;
-    return main === undefined ? this.recipe.mark : topOf(this.recipe, main);
+    noteMissing(this.recipe, path, this.faults);
   }
 
   private wrong(issue: z.core.$ZodIssue, path: RecipePath, node: RecipeNode): void {
     this.broken.add(node);
-    const { what, hint } = this.expectationAt(path);
+    const { what, hint } = expectationAt(path);
     const name = typeof path.at(-1) === 'number' ? pathText(path.slice(-2)) : String(path.at(-1));
     const isCustom = issue.code === 'custom';
     const message = `${name} is ${describeNode(node)}: ${isCustom ? issue.message : `${what} belongs here`}`;
@@ -184,13 +171,32 @@ class ShapeCheck {
     const near = nearestWord(node.value, schema.options.map(String));
     return near === undefined ? undefined : `Did you mean "${near}"?`;
   }
+}
 
-  private expectationAt(path: RecipePath) {
-    let schema = schemaAt(path);
-    if (schema instanceof z.ZodOptional) schema = schema.unwrap();
-    const known = schema === undefined ? undefined : expectations.get(schema as z.ZodType);
-    return known?.expectation ?? { what: 'a text' };
-  }
+function expectationAt(path: RecipePath) {
+  let schema = schemaAt(path);
+  if (schema instanceof z.ZodOptional) schema = schema.unwrap();
+  const known = schema === undefined ? undefined : expectations.get(schema as z.ZodType);
+  return known?.expectation ?? { what: 'a text' };
+}
+
+/** Notes that a key is missing, and how it is written. `why` ends the sentence, where it is not always needed. */
+export function noteMissing(recipe: MapNode, path: RecipePath, faults: Faults, why = ''): void {
+  const parent = path.slice(0, -1);
+  const key = String(path.at(-1));
+  const { example } = expectationAt(path);
+  const where = parent.length === 0 ? '' : ` in ${pathText(parent)}`;
+  faults.add(
+    parent.length === 0 ? topMark(recipe, faults) : markAt(recipe, parent),
+    `"${key}" is missing${where}${why}`,
+    { hint: example === undefined ? undefined : `Add it: ${key}: ${example}` },
+  );
+}
+
+/** The start of the recipe file itself: what is missing is missing there. */
+function topMark(recipe: MapNode, faults: Faults): Mark {
+  const [main] = faults.chain;
+  return main === undefined ? recipe.mark : topOf(recipe, main);
 }
 
 /** Whether an issue says that a value as a whole is of another kind than one branch of a union. */

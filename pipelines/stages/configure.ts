@@ -7,7 +7,7 @@ import { configureRoot } from '../configure/configure-root.js';
 import { installModules, subtreeOf } from '../configure/modules.js';
 import type { ReportLine } from '../configure/report.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
-import type { Recipe } from '../recipe/recipe.js';
+import type { ConfigureSettings, FileSettings, Recipe } from '../recipe/recipe.js';
 
 /** Missing paths that a warning names. */
 const MISSING_SHOWN = 5;
@@ -17,6 +17,8 @@ export interface ConfigureInputs {
   /** What the cluster tools' make rule changed. */
   readonly clusterTools?: StageInput;
   readonly modules?: StageInput;
+  /** Keys of this cluster, to be laid over the root. */
+  readonly sshIdentity?: StageInput;
   /** Whether the modules come from this host as they were built there. */
   readonly modulesFromHost: boolean;
   /** What the recipe's files come from, by their location. */
@@ -48,6 +50,7 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       base: from.base,
       ...(from.clusterTools === undefined ? {} : { 'cluster-tools': from.clusterTools }),
       ...(from.modules === undefined ? {} : { modules: from.modules }),
+      ...(from.sshIdentity === undefined ? {} : { 'ssh-identity': from.sshIdentity }),
       ...Object.fromEntries(fileInputs.map(({ name, input }) => [name, input])),
     },
     tools: [],
@@ -70,7 +73,9 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       const sources = new Map<string, TreeNode>();
       for (const { location, input, name } of fileInputs)
         sources.set(location, await nodeOf(input, name, context));
-      const configured = configureRoot(tree, recipe.configure, {
+      if (from.sshIdentity !== undefined)
+        sources.set(IDENTITY_LOCATION, (await context.inputTree('ssh-identity')).root);
+      const configured = configureRoot(tree, settingsFor(recipe, from), {
         epoch: recipe.epoch,
         distribution: recipe.distribution,
         sources,
@@ -84,6 +89,23 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       };
     },
   };
+}
+
+/** Where the keys of the nodes would lie if they were a file of the recipe: no path has this form. */
+const IDENTITY_LOCATION = 'ssh:';
+
+/** The keys come before the files of the recipe, which may replace them. */
+function settingsFor({ configure }: Recipe, { sshIdentity }: ConfigureInputs): ConfigureSettings {
+  if (sshIdentity === undefined) return configure;
+  const at = ['ssh'];
+  const keys: FileSettings = {
+    to: '/',
+    uid: 0,
+    gid: 0,
+    at,
+    source: { location: IDENTITY_LOCATION, mirrors: [], at },
+  };
+  return { ...configure, files: [keys, ...configure.files] };
 }
 
 async function modulesFor(

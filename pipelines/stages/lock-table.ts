@@ -3,7 +3,7 @@ import { SparseFile } from '../../images/bytes/sparse-file.js';
 import { writeEnvelope } from '../../images/lock-table/envelope.js';
 import { labelsFor, writePoolLabel } from '../../images/pool/label.js';
 import type { Stage, StageInput } from '../engine/stage.js';
-import type { Recipe } from '../recipe/recipe.js';
+import type { OpenGfsRecipe } from '../recipe/recipe.js';
 import { openWritable } from '../writable-image.js';
 import { checkPinned } from './pinned.js';
 import { lockTableOf, lockTablePool, lockTableSettings, poolConfigOf } from './pools.js';
@@ -16,7 +16,7 @@ export const ENVELOPE_NOTE =
  * HOWTO 5.2, `ptool pool0cidev.cf` and `gfsconf -c gfscf.cf`: the cidev's pool label, and behind it the lock table; or
  * a cidev captured from a real gfsconf.
  */
-export function lockTableStage(recipe: Recipe, captured: StageInput | undefined): Stage {
+export function lockTableStage(recipe: OpenGfsRecipe, captured: StageInput | undefined): Stage {
   const pool = lockTablePool(recipe);
   const { name, size, type, device } = pool;
   const text = lockTableOf(recipe);

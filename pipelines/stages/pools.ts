@@ -2,7 +2,7 @@ import { printLockTable } from '../../images/lock-table/config.js';
 import { type PoolConfig, printPoolConfig } from '../../images/pool/config.js';
 import type { JsonValue } from '../cache/canonical-json.js';
 import type { Stage } from '../engine/stage.js';
-import type { PoolSettings, Recipe } from '../recipe/recipe.js';
+import type { OpenGfsRecipe, PoolSettings } from '../recipe/recipe.js';
 
 /** The configuration of a pool of one image (HOWTO 5.2): one subpool, one device. */
 export function poolConfigOf(pool: PoolSettings): PoolConfig {
@@ -15,11 +15,13 @@ export function poolConfigOf(pool: PoolSettings): PoolConfig {
 }
 
 /** The text of the lock table `gfscf.cf` (HOWTO 5.2). */
-export function lockTableOf({ cluster, filesystem }: Recipe): string {
+export function lockTableOf({ cluster, filesystem }: OpenGfsRecipe): string {
+  const { lockServer } = cluster;
+  if (lockServer === undefined) throw new RangeError('an OpenGFS root without a lock server');
   return printLockTable({
     datadev: `/dev/pool/${filesystem.pool}`,
     cidev: filesystem.lockTable,
-    lockdev: cluster.lockServer,
+    lockdev: lockServer,
     cbport: cluster.callbackPort,
     timeout: cluster.timeout,
     stomith: cluster.stomith,
@@ -29,9 +31,13 @@ export function lockTableOf({ cluster, filesystem }: Recipe): string {
 }
 
 /** What of a recipe stands in its lock table. */
-export function lockTableSettings({ cluster, filesystem }: Recipe): JsonValue & object {
+export function lockTableSettings({ cluster, filesystem }: OpenGfsRecipe): JsonValue & object {
+  const { addresses, lockServer, callbackPort, timeout, stomith } = cluster;
   const { pool, lockTable } = filesystem;
-  return { cluster, filesystem: { pool, lockTable } } as unknown as JsonValue & object;
+  return {
+    cluster: { addresses: [...addresses], lockServer: lockServer ?? null, callbackPort, timeout, stomith },
+    filesystem: { pool, lockTable },
+  };
 }
 
 /** Name of a pool's configuration file. */
@@ -40,31 +46,29 @@ export function poolFileName(pool: Pick<PoolSettings, 'name'>): string {
 }
 
 /** The pool whose device holds the lock table. */
-export function lockTablePool({ pools, filesystem }: Pick<Recipe, 'pools' | 'filesystem'>): PoolSettings {
+export function lockTablePool({
+  pools,
+  filesystem,
+}: Pick<OpenGfsRecipe, 'pools' | 'filesystem'>): PoolSettings {
   const pool = pools.find(({ name }) => `/dev/pool/${name}` === filesystem.lockTable);
   if (pool === undefined) throw new RangeError(`no pool for ${filesystem.lockTable}`);
   return pool;
 }
 
 /** The pool that holds the root. */
-export function rootPool({ pools, filesystem }: Pick<Recipe, 'pools' | 'filesystem'>): PoolSettings {
+export function rootPool({ pools, filesystem }: Pick<OpenGfsRecipe, 'pools' | 'filesystem'>): PoolSettings {
   const pool = pools.find(({ name }) => name === filesystem.pool);
   if (pool === undefined) throw new RangeError(`no pool ${filesystem.pool}`);
   return pool;
 }
 
 export const LOCK_TABLE_NAME = 'gfscf.cf';
-export const CLUSTER_FILE_NAME = 'ssiuml.conf';
 
-/**
- * HOWTO 5.2: writes the files that `ptool` and `gfsconf` take, and `ssiuml.conf`, from which the cluster is started
- * (HOWTO 2.4).
- */
-export function poolsStage(recipe: Recipe): Stage {
+/** HOWTO 5.2: writes the files that `ptool` and `gfsconf` take. */
+export function poolsStage(recipe: OpenGfsRecipe): Stage {
   const files = new Map<string, string>([
     ...recipe.pools.map((pool) => [poolFileName(pool), printPoolConfig(poolConfigOf(pool))] as const),
     [LOCK_TABLE_NAME, lockTableOf(recipe)],
-    [CLUSTER_FILE_NAME, clusterFile(recipe)],
   ]);
   return {
     name: 'pools',
@@ -81,9 +85,4 @@ export function poolsStage(recipe: Recipe): Stage {
       ),
     }),
   };
-}
-
-/** Where the cluster's parts lie: relative to the file, so that the folder can move. */
-function clusterFile(recipe: Recipe): string {
-  return `ROOT=${rootPool(recipe).image}\nCIDEV=${lockTablePool(recipe).image}\n`;
 }

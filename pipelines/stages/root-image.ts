@@ -5,16 +5,16 @@ import { planLayout } from '../../images/gfs/layout.js';
 import { MKFS_DEFAULTS, type MkfsOptions, makeFilesystem } from '../../images/gfs/mkfs.js';
 import { populate } from '../../images/gfs/writer.js';
 import { LABEL_AREA_BYTES, labelsFor, writePoolLabel } from '../../images/pool/label.js';
-import { escapedName } from '../../images/tree/listing.js';
 import type { Stage, StageInput } from '../engine/stage.js';
-import type { Recipe } from '../recipe/recipe.js';
+import type { OpenGfsRecipe } from '../recipe/recipe.js';
 import { openWritable } from '../writable-image.js';
+import { warnOfLosses } from './losses.js';
 import { poolConfigOf, rootPool } from './pools.js';
 
 const MIB = 1024 * 1024;
 
 /** The options of HOWTO 5.2's `mkfs_gfs -p memexp -t /dev/pool/pool0cidev -j 15 -J 32 -i`. */
-function mkfsOptions({ filesystem, epoch }: Recipe): MkfsOptions {
+function mkfsOptions({ filesystem, epoch }: OpenGfsRecipe): MkfsOptions {
   return {
     ...MKFS_DEFAULTS,
     lockProtocol: byteStringFromText(filesystem.lockProtocol),
@@ -27,7 +27,7 @@ function mkfsOptions({ filesystem, epoch }: Recipe): MkfsOptions {
 }
 
 /** Throws a DiagnosticError that points at the recipe when its filesystem can't be made, whatever goes into it. */
-export function checkFilesystem(recipe: Recipe): void {
+export function checkFilesystem(recipe: OpenGfsRecipe): void {
   const pool = rootPool(recipe);
   const index = recipe.pools.indexOf(pool);
   try {
@@ -47,7 +47,7 @@ export function checkFilesystem(recipe: Recipe): void {
  * file is copied once, from where it lies to where it belongs. Making it again costs what getting it out of a cache
  * would: so only its digest is kept.
  */
-export function rootImageStage(recipe: Recipe, tree: StageInput): Stage {
+export function rootImageStage(recipe: OpenGfsRecipe, tree: StageInput): Stage {
   const pool = rootPool(recipe);
   const { name, size, type, device } = pool;
   const { lockProtocol, lockTable, journals, journalSize, blockSize } = recipe.filesystem;
@@ -79,13 +79,7 @@ export function rootImageStage(recipe: Recipe, tree: StageInput): Stage {
           onProgress: (bytes) => context.progress(bytes),
         });
         image.close();
-        const [first] = filled.notKept;
-        if (first !== undefined) {
-          context.warning(
-            `${filled.notKept.length} extended attributes are left out: OpenGFS images here do not carry any`,
-            `The first: ${escapedName(first.path)}: ${first.what}`,
-          );
-        }
+        warnOfLosses(filled.notKept, 'which OpenGFS images here do not carry', context);
         return {
           artifacts: { [pool.image]: { kind: 'file', path } },
           facts: {
@@ -105,7 +99,7 @@ export function rootImageStage(recipe: Recipe, tree: StageInput): Stage {
 }
 
 /** What does not fit is the recipe's to change. */
-function atPool(error: unknown, recipe: Recipe): unknown {
+function atPool(error: unknown, recipe: OpenGfsRecipe): unknown {
   if (!(error instanceof DiagnosticError)) return error;
   const [first] = error.diagnostics;
   if (first === undefined || !first.message.startsWith('the content needs')) return error;

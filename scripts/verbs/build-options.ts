@@ -6,7 +6,7 @@ import type { DebianPackage } from '../../pipelines/debian-packages.js';
 import { MANIFEST_NAME, readManifest } from '../../pipelines/output/manifest.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
 import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
-import { rootImagePipeline } from '../../pipelines/root-image.js';
+import { recipePipeline } from '../../pipelines/recipe-pipeline.js';
 import { parseInteger, sourceDateEpochIfSet } from '../command-line/values.js';
 
 /** What every verb takes that works on a recipe's stages. */
@@ -25,7 +25,7 @@ export function pipelineOf(recipe: string, options: RecipeOptions): Pipeline {
   const loaded = loadRecipe(recipe, { set: options.set, ...(epoch === undefined ? {} : { epoch }) });
   const folder = options.out ?? join('out', loaded.name);
   const locked = options.locked === true ? lockedPackages(folder) : undefined;
-  return rootImagePipeline(loaded, {
+  return recipePipeline(loaded, {
     offline: options.offline ?? false,
     ...(locked === undefined ? {} : { locked }),
   });

@@ -5,7 +5,7 @@ import { Pace } from '../../images/bytes/pace.js';
 import { build } from '../../pipelines/build.js';
 import { Cache } from '../../pipelines/cache/cache.js';
 import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
-import { rootImagePipeline } from '../../pipelines/root-image.js';
+import { recipePipeline } from '../../pipelines/recipe-pipeline.js';
 import { installedTools } from '../../scripts/samples/installed-tools.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { testWith } from '../support/tools.js';
@@ -26,7 +26,7 @@ async function buildSample(
   const said: string[] = [];
   const { signal } = new AbortController();
   await build(
-    rootImagePipeline(loadRecipe('sample'), {
+    recipePipeline(loadRecipe('sample'), {
       offline: true,
       hasProgram: (program) => !lacks.includes(program),
     }),

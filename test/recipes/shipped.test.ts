@@ -7,7 +7,7 @@ import { DiagnosticError } from '../../images/diagnostic.js';
 import { recipeJsonSchema } from '../../pipelines/recipe/json-schema.js';
 import { listRecipes } from '../../pipelines/recipe/list-recipes.js';
 import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
-import { rootImagePipeline } from '../../pipelines/root-image.js';
+import { recipePipeline } from '../../pipelines/recipe-pipeline.js';
 
 const folder = join(import.meta.dirname, '../../recipes');
 const files = [folder, join(folder, 'defaults')].flatMap((each) =>
@@ -40,13 +40,13 @@ describe('the recipes of this project', () => {
     expect(recipe.summary).not.toBe('');
     if (recipe.base.kind === 'given') {
       // What is missing is said with the place in the recipe.
-      expect(() => rootImagePipeline(recipe, { offline: true })).toThrowError(DiagnosticError);
-      expect(() => rootImagePipeline(recipe, { offline: true })).toThrowError(
+      expect(() => recipePipeline(recipe, { offline: true })).toThrowError(DiagnosticError);
+      expect(() => recipePipeline(recipe, { offline: true })).toThrowError(
         /\.yaml:\d+:\d+: .*--set base\.image/s,
       );
       return;
     }
-    const { stages, outputs } = rootImagePipeline(recipe, { offline: true });
+    const { stages, outputs } = recipePipeline(recipe, { offline: true });
     expect(new Set(stages.map((stage) => stage.name)).size).toBe(stages.length);
     expect(outputs.map((output) => output.name)).toEqual(
       expect.arrayContaining([

@@ -43,8 +43,9 @@ describe('each slip in a recipe is told with its place', () => {
     expect(message).not.toMatch(/(?![\n\t])\p{Cc}/u);
   });
 
-  test('the recipe that they extend has no fault', () => {
+  test('the recipes that they extend have no fault', () => {
     expect(loadRecipe('./extended/sound.yaml', { workingDirectory: folder }).name).toBe('sound');
+    expect(loadRecipe('./extended/gfs2.yaml', { workingDirectory: folder }).name).toBe('gfs2');
   });
 
   test('the caret stands under what the column says', () => {

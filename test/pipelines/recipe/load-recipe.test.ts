@@ -33,9 +33,11 @@ describe('a loaded recipe', () => {
         nodes: 5,
         addresses: ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', '10.1.0.5'],
         lockServer: '10.1.200.1:15697',
+        prefix: 16,
         callbackPort: 3002,
         timeout: 60,
         stomith: 'meatware',
+        token: 1000,
       },
       pools: [
         { name: 'locks', image: 'root_cidev', size: 4194304, type: 'gfs_data', device: '/dev/loop3' },
@@ -130,6 +132,62 @@ describe('a loaded recipe', () => {
       network: { patch: false },
     });
     expect('lockTableImage' in recipe).toBe(false);
+  });
+
+  test('of a GFS2 root has what nodes start from', () => {
+    write({
+      'recipe.yaml': `recipe: 1
+name: gfs2
+distribution: debian
+base: {tar: http://example.org/root.tar}
+cluster: {nodes: 2, network: 10.0.0.0/30, token: 3000}
+filesystem: {type: gfs2, size: 1GiB, lockTable: "ssi:root"}
+ramdisk: {ownPaths: [/var/log], modules: [loop], kernelVersion: 6.1.0}
+kernel: {path: /usr/bin/linux.uml}
+ssh: {}
+`,
+    });
+    const recipe = load('./recipe.yaml');
+    expect(recipe.pools).toEqual([]);
+    expect(recipe.cluster).toMatchObject({ addresses: ['10.0.0.1', '10.0.0.2'], prefix: 30, token: 3000 });
+    expect(recipe.cluster).not.toHaveProperty('lockServer');
+    expect(recipe.filesystem).toEqual({
+      type: 'gfs2',
+      image: 'root_fs',
+      size: 1024 ** 3,
+      lockTable: 'ssi:root',
+      lockProtocol: 'lock_dlm',
+      journals: 2,
+      journalSize: 32 * 1024 ** 2,
+      blockSize: 4096,
+    });
+    expect(recipe.ramdisk).toEqual({
+      format: 'cpio',
+      kernelVersion: '6.1.0',
+      modules: ['loop'],
+      interface: 'eth0',
+      rootDevice: '/dev/ubda',
+      ownPaths: ['/var/log'],
+      at: ['ramdisk'],
+    });
+    expect(recipe.kernel).toEqual({ kind: 'base', path: '/usr/bin/linux.uml' });
+    expect(recipe.ssh).toEqual({ kind: 'seed' });
+  });
+
+  test('of an OpenGFS root has a ramdisk with a linuxrc', () => {
+    write({
+      'recipe.yaml': `${simple}ramdisk: {lockServer: on, memexpdArguments: [-d]}\nkernel: {image: ./recipe.yaml}\nssh: {hostKey: ./recipe.yaml, userKey: ./recipe.yaml}\n`,
+    });
+    const { ramdisk, kernel, ssh } = load('./recipe.yaml');
+    expect(ramdisk).toMatchObject({
+      format: 'ext2',
+      lockServer: true,
+      init: '/sbin/init',
+      memexpdArguments: ['-d'],
+      rootDevice: '/dev/pool/pool0',
+    });
+    expect(kernel).toMatchObject({ kind: 'file', source: { location: join(folder, 'recipe.yaml') } });
+    expect(ssh).toMatchObject({ kind: 'keys', userKey: { location: join(folder, 'recipe.yaml') } });
   });
 
   test.each([

@@ -3,29 +3,16 @@ import { FileSource } from '../images/bytes/byte-source.js';
 import { compressionOf } from './compression.js';
 import type { DebianPackage } from './debian-packages.js';
 import type { Stage, StageInput } from './engine/stage.js';
-import type { Pipeline } from './pipeline.js';
 import { findProgram } from './program-folders.js';
 import type { Base, CvsSource, Recipe, Source } from './recipe/recipe.js';
 import { baseDebootstrapStage } from './stages/base-debootstrap.js';
 import { baseLockedStage } from './stages/base-locked.js';
 import { baseReleaseStage } from './stages/base-release.js';
-import { baseTreeStage } from './stages/base-tree.js';
-import { checkStage } from './stages/check.js';
 import { CLUSTER_TOOLS_PROGRAMS, clusterToolsStage, installedToolsStage } from './stages/cluster-tools.js';
 import { checkoutStage } from './stages/cluster-tools-checkout.js';
-import { configureStage } from './stages/configure.js';
 import { fetchStage, isRemote } from './stages/fetch.js';
-import { ENVELOPE_NOTE, lockTableStage } from './stages/lock-table.js';
 import { modulesStage } from './stages/modules.js';
-import {
-  CLUSTER_FILE_NAME,
-  LOCK_TABLE_NAME,
-  lockTablePool,
-  poolFileName,
-  poolsStage,
-  rootPool,
-} from './stages/pools.js';
-import { checkFilesystem, rootImageStage } from './stages/root-image.js';
+import { derivedIdentityStage, givenIdentityStage } from './stages/ssh-identity.js';
 import { unpackStage } from './stages/unpack.js';
 
 export interface PipelineOptions {
@@ -35,92 +22,19 @@ export interface PipelineOptions {
   readonly locked?: readonly DebianPackage[];
   /** Whether this host has a program; by default it is looked for. */
   readonly hasProgram?: (name: string) => boolean;
-}
-
-/**
- * The stages of *Building a Root Image*, in the order of the HOWTO's section 5. Nothing is read here but the first
- * bytes of local files. Throws a DiagnosticError when the recipe asks for what can't be.
- */
-export function rootImagePipeline(recipe: Recipe, options: PipelineOptions): Pipeline {
-  checkFilesystem(recipe);
-  const { base } = recipe;
-  if (base.kind === 'given') {
-    throw recipe.faultAt(
-      ['base', 'given'],
-      `this recipe begins with something of yours: ${base.what}`,
-      'Name it: --set base.image=FILE, or base.tar, or base.directory.',
-    );
-  }
-  const stages = new StageList(recipe, options);
-
-  // 5.1 Base root image
-  const found = stages.base(base);
-  const baseTree = stages.add(baseTreeStage(base, found.input, found.isUnpacked, recipe));
-
-  // 5.2 GFS root image: the configuration files and the lock table; the image itself comes last
-  const pools = stages.add(poolsStage(recipe));
-  const captured =
-    recipe.lockTableImage === undefined ? undefined : stages.source('lock-table', recipe.lockTableImage);
-  const lockTable = stages.add(lockTableStage(recipe, captured?.input));
-
-  // 5.3 and 5.4 Cluster tools
-  const clusterTools = stages.clusterTools({ kind: 'artifact', stage: baseTree, artifact: 'tree' });
-
-  // 5.5 Kernel modules
-  const modules = stages.modules();
-
-  // 5.6 Configuring the root
-  const configure = stages.add(
-    configureStage(recipe, {
-      base: { kind: 'artifact', stage: baseTree, artifact: 'tree' },
-      ...(clusterTools === undefined
-        ? {}
-        : { clusterTools: { kind: 'artifact', stage: clusterTools, artifact: 'overlay' } }),
-      ...(modules === undefined ? {} : { modules: { kind: 'artifact', stage: modules, artifact: 'tree' } }),
-      modulesFromHost: recipe.modules?.kind === 'tree',
-      files: stages.files(),
-    }),
-  );
-
-  // 5.2 again: dd, ptool, mkfs_gfs, mount and cp in one, since nothing needs to be mounted
-  const rootImage = stages.add(
-    rootImageStage(recipe, { kind: 'artifact', stage: configure, artifact: 'tree' }),
-  );
-  const root = rootPool(recipe);
-  const cidev = lockTablePool(recipe);
-  const check = stages.add(
-    checkStage(
-      recipe,
-      { kind: 'artifact', stage: rootImage, artifact: root.image },
-      { kind: 'artifact', stage: lockTable, artifact: 'image' },
-    ),
-  );
-
-  const files = [...recipe.pools.map(poolFileName), LOCK_TABLE_NAME, CLUSTER_FILE_NAME];
-  return {
-    recipe: recipe.name,
-    summary: recipe.summary,
-    epoch: recipe.epoch,
-    stages: stages.all,
-    outputs: [
-      { name: root.image, stage: rootImage, artifact: root.image },
-      { name: cidev.image, stage: lockTable, artifact: 'image' },
-      ...files.map((name) => ({ name, stage: pools, artifact: name })),
-    ],
-    checks: [...stages.checks, check],
-    notes: captured === undefined ? [ENVELOPE_NOTE] : [],
-  };
+  /** Gives the secret of the user who builds, from which keys are derived; it is asked for once it is needed. */
+  readonly ownSeed?: () => string;
 }
 
 /** Gathers the stages, those first that get what the recipe names. */
-class StageList {
+export class StageList {
   readonly all: Stage[] = [];
   /** Those that judge what others made. */
   readonly checks: Stage[] = [];
 
   constructor(
-    private readonly recipe: Recipe,
-    private readonly options: PipelineOptions,
+    readonly recipe: Recipe,
+    readonly options: PipelineOptions,
   ) {}
 
   add(stage: Stage): Stage {
@@ -189,6 +103,17 @@ class StageList {
     if (modules === undefined || modules.kind === 'base') return undefined;
     const { input, isUnpacked } = this.source('modules', modules.source, 'contents');
     return this.add(modulesStage(modules, input, isUnpacked, this.recipe));
+  }
+
+  /** The keys with which nodes reach each other. */
+  sshIdentity(): Stage | undefined {
+    const { ssh, cluster } = this.recipe;
+    if (ssh === undefined) return undefined;
+    if (ssh.kind === 'keys') {
+      const file = ({ location }: Source): StageInput => ({ kind: 'file', path: location });
+      return this.add(givenIdentityStage(cluster, file(ssh.hostKey), file(ssh.userKey), this.recipe));
+    }
+    return this.add(derivedIdentityStage(cluster, ssh.seed ?? this.options.ownSeed?.() ?? '', this.recipe));
   }
 
   /** Inputs of the recipe's files, by location. */
