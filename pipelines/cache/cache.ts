@@ -1,6 +1,5 @@
 import {
   lstatSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,6 +16,7 @@ import type { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
 import { acquireLock, type Lock, type LockOptions, sweepLocks } from './lock.js';
 import { makeFolder } from './make-folder.js';
+import { namesIn } from './names-in.js';
 import { type Artifact, decodeRecord, encodeRecord, type StageRecord } from './record.js';
 import { removeAll, Scratch } from './scratch.js';
 import { digestOfFile, StatCache } from './stat-cache.js';
@@ -78,6 +78,11 @@ export class Cache {
     return new Cache(absolute);
   }
 
+  /** The same to look only: where there is none yet, none is made, and it is empty. */
+  static look(folder: string): Cache {
+    return new Cache(resolve(folder));
+  }
+
   /** Where the bytes with a digest lie just now, if they are here: open it before anything else is waited for. */
   blobPath(sha256: string): string {
     return this.arriving.get(sha256) ?? this.finalPath(sha256);
@@ -106,7 +111,7 @@ export class Cache {
 
   /** Every record that is whole, and when it was last of use, in milliseconds since 1970. */
   *records(): Generator<{ key: string; record: StageRecord; used: number; bytes: number }> {
-    for (const key of readdirSync(join(this.folder, 'ac'))) {
+    for (const key of namesIn(join(this.folder, 'ac'))) {
       const status = statSync(this.recordPath(key), { throwIfNoEntry: false });
       const record = this.record(key);
       if (record !== undefined && status !== undefined)

@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pace } from '../../images/bytes/pace.js';
 import type { Cache } from './cache.js';
 import { tryLock } from './lock.js';
+import { namesIn } from './names-in.js';
 import { blobsOf } from './record.js';
 
 /** One run of a stage that the cache keeps. */
@@ -43,16 +44,16 @@ export interface CacheUsage {
 export function cacheUsage(cache: Cache): CacheUsage {
   const named = new Set(cacheEntries(cache).flatMap(({ blobs }) => blobs));
   let orphans = 0;
-  for (const name of readdirSync(join(cache.folder, 'cas')))
+  for (const name of namesIn(join(cache.folder, 'cas')))
     if (!named.has(name)) orphans += allocatedBytes(join(cache.folder, 'cas', name));
   const of = (folder: string): number =>
-    readdirSync(join(cache.folder, folder)).reduce(
+    namesIn(join(cache.folder, folder)).reduce(
       (sum, name) => sum + allocatedBytes(join(cache.folder, folder, name)),
       0,
     );
   const [records, blobs, bad, downloads] = [of('ac'), of('cas'), of('bad'), of('downloads')];
   return {
-    entries: readdirSync(join(cache.folder, 'ac')).length,
+    entries: namesIn(join(cache.folder, 'ac')).length,
     records,
     blobs,
     orphans,
@@ -122,7 +123,7 @@ function removeOrphans(
   { dryRun, now }: PruneOptions,
 ): number {
   let freed = 0;
-  for (const name of readdirSync(join(cache.folder, 'cas'))) {
+  for (const name of namesIn(join(cache.folder, 'cas'))) {
     if (kept.has(name)) continue;
     const path = join(cache.folder, 'cas', name);
     const status = statSync(path, { throwIfNoEntry: false });
@@ -136,7 +137,7 @@ function removeOrphans(
 
 function emptyBad(cache: Cache, { dryRun }: PruneOptions): number {
   let freed = 0;
-  for (const name of readdirSync(join(cache.folder, 'bad'))) {
+  for (const name of namesIn(join(cache.folder, 'bad'))) {
     const path = join(cache.folder, 'bad', name);
     freed += allocatedBytes(path);
     if (!dryRun) rmSync(path, { recursive: true, force: true });
@@ -162,7 +163,7 @@ export async function verify(
   const entries = cacheEntries(cache);
   let blobs = 0;
   let bytes = 0;
-  for (const name of readdirSync(join(cache.folder, 'cas'))) {
+  for (const name of namesIn(join(cache.folder, 'cas'))) {
     const path = join(cache.folder, 'cas', name);
     blobs += 1;
     bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;

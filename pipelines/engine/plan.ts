@@ -32,6 +32,8 @@ export interface PlannedStage {
   readonly missing: readonly { readonly program: string; readonly package: string }[];
   /** What is wrong with its inputs. */
   readonly fault?: string;
+  /** What became of what it got from elsewhere. */
+  readonly news?: string;
 }
 
 export interface PlanOptions {
@@ -40,6 +42,9 @@ export interface PlanOptions {
   readonly rerun: readonly string[];
   /** Where the bytes of a digest may lie besides the cache: the outputs of the build before. */
   readonly locate: (artifact: Artifact) => Promise<string | undefined>;
+  /** Look at what stages got from elsewhere. */
+  readonly online?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /** A stage as far as it is known without running anything. */
@@ -106,6 +111,7 @@ export async function planOf(pipeline: Pipeline, options: PlanOptions): Promise<
     const reason =
       outlook.waitsFor.length > 0 ? `depends on ${outlook.waitsFor.join(' and ')}` : reasons.get(stage);
     const milliseconds = last.get(stage.name);
+    const news = reason === undefined ? await newsOf(outlook, options) : undefined;
     planned.push({
       name: stage.name,
       title: stage.title,
@@ -116,9 +122,20 @@ export async function planOf(pipeline: Pipeline, options: PlanOptions): Promise<
       ...(milliseconds === undefined ? {} : { lastMilliseconds: milliseconds }),
       missing: await missingTools(stage),
       ...(outlook.fault === undefined ? {} : { fault: outlook.fault.message }),
+      ...(news === undefined ? {} : { news }),
     });
   }
   return planned;
+}
+
+function newsOf(
+  { stage, record }: StageOutlook,
+  { online, signal }: PlanOptions,
+): Promise<string | undefined> {
+  if (online !== true || record === undefined || stage.lookAgain === undefined)
+    return Promise.resolve(undefined);
+  const known = Object.entries(record.artifacts).map(([name, { sha256 }]) => [name, sha256]);
+  return stage.lookAgain(Object.fromEntries(known), signal);
 }
 
 /** Adds stages whose results are known but whose bytes are wanted and gone. */

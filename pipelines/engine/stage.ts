@@ -50,6 +50,14 @@ export interface Stage {
   /** Names of its artifacts. */
   readonly artifacts: readonly string[];
   readonly keeping: Keeping;
+  /**
+   * Looks whether what it got from elsewhere is still what is there. Returns a sentence for a plan when it is not, or
+   * when that can't be told; undefined when nothing has changed. `known` has the digests of its artifacts.
+   */
+  readonly lookAgain?: (
+    known: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ) => Promise<string | undefined>;
   /** Throws a DiagnosticError with what is wrong; whatever it left in `work` is removed. */
   run(context: StageContext): Promise<StageResult>;
 }

@@ -1,8 +1,15 @@
 import { dropReplaced } from './alternatives.js';
 import type { Faults } from './faults.js';
-import { parseScalar } from './parse-recipe.js';
+import { parseScalar, parseScalarList } from './parse-recipe.js';
 import type { RecipePath } from './recipe.js';
-import { type MapNode, pathText, quoted, type RecipeNode, type ScalarNode } from './recipe-node.js';
+import {
+  type ListNode,
+  type MapNode,
+  pathText,
+  quoted,
+  type RecipeNode,
+  type ScalarNode,
+} from './recipe-node.js';
 import { type Mark, RecipeText } from './recipe-text.js';
 import { parseSize } from './scalars.js';
 
@@ -17,7 +24,8 @@ interface Segment {
 
 /**
  * Applies `--set key=value` arguments in their order: a key is a variable, or the dotted path of a recipe key. The
- * value is a scalar as YAML has it; an empty one takes the key away. Faults are noted.
+ * value is a scalar as YAML has it, or a list of them such as `[a, b]`; an empty one takes the key away. Faults are
+ * noted.
  */
 export function applyAssignments(
   recipe: MapNode,
@@ -88,7 +96,7 @@ class Assignment {
       const path: Segment[] = [{ key: 'variables', mark: variable.mark }, variable];
       return asMap(this.set(recipe, path, [], value), recipe);
     }
-    const value = this.parse();
+    const value = /^\[[\s\S]*\]$/.test(this.raw) ? this.parseList() : this.parse();
     if (value === undefined) return recipe;
     return asMap(this.set(recipe, this.segments, [], value), recipe);
   }
@@ -101,6 +109,22 @@ class Assignment {
     if (parsed !== undefined) return this.scalar(parsed.value);
     this.faults.add(this.value, 'the quotes of this value do not fit together');
     return undefined;
+  }
+
+  private parseList(): ListNode | undefined {
+    const parsed = parseScalarList(this.raw);
+    if (parsed === undefined) {
+      this.faults.add(this.value, '--set takes lists of single values only', {
+        hint: 'Write [a, b], or put it into a recipe of your own that extends this one. A text that begins with [ needs quotes.',
+      });
+      return undefined;
+    }
+    const { text } = this;
+    const items = parsed.map(({ value, source, start, end }): ScalarNode => {
+      const mark = { text, start: this.value.start + start, end: this.value.start + end };
+      return { kind: 'scalar', value, source, mark, directory: text.directory };
+    });
+    return { kind: 'list', items, mark: this.value };
   }
 
   private scalar(value: ScalarNode['value']): ScalarNode {
@@ -131,7 +155,7 @@ class Assignment {
     node: RecipeNode | undefined,
     path: readonly Segment[],
     done: RecipePath,
-    value: ScalarNode,
+    value: ScalarNode | ListNode,
   ): RecipeNode | undefined {
     const [segment, ...rest] = path;
     if (segment === undefined) return value;
@@ -152,7 +176,7 @@ class Assignment {
     }
     const entries = new Map(node?.kind === 'map' ? node.entries : []);
     const isLast = rest.length === 0;
-    if (isLast && value.value === null) entries.delete(segment.key);
+    if (isLast && value.kind === 'scalar' && value.value === null) entries.delete(segment.key);
     else {
       const before = entries.get(segment.key)?.value;
       const isNew = isLast ? !isSame(before, value) : before?.kind === 'scalar';
@@ -165,7 +189,9 @@ class Assignment {
 }
 
 /** Whether two scalars mean the same, also as paths. */
-function isSame(before: RecipeNode | undefined, { value, directory }: ScalarNode): boolean {
+function isSame(before: RecipeNode | undefined, after: ScalarNode | ListNode): boolean {
+  if (after.kind === 'list') return false;
+  const { value, directory } = after;
   return before?.kind === 'scalar' && before.value === value && before.directory === directory;
 }
 

@@ -59,6 +59,29 @@ export function parseScalar(text: string): { value: ScalarNode['value'] } | unde
   return isScalar(contents) ? { value: scalarValue(contents.value, text) } : undefined;
 }
 
+/** A value of a list, and where it stands in the text. */
+export interface ParsedItem {
+  readonly value: ScalarNode['value'];
+  readonly source: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Parses a list of scalars such as `[a, b]`; undefined when it is anything else. */
+export function parseScalarList(text: string): ParsedItem[] | undefined {
+  const document = parseDocument(text, { prettyErrors: false, logLevel: 'silent' });
+  const { contents } = document;
+  if (document.errors.length > 0 || document.warnings.length > 0 || !isSeq(contents)) return undefined;
+  const items: ParsedItem[] = [];
+  for (const item of contents.items) {
+    if (!isScalar(item) || item.range === null || item.range === undefined) return undefined;
+    const [start, end] = item.range;
+    const source = text.slice(start, end);
+    items.push({ value: scalarValue(item.value, source), source, start, end });
+  }
+  return items;
+}
+
 /** Notes what the parser found. Returns whether what it made of the text is not worth a further look. */
 function noteSyntaxFaults(document: Document, text: RecipeText, faults: Faults): boolean {
   let isBroken = false;

@@ -143,7 +143,7 @@ class ShapeCheck {
         ? undefined
         : (this.quotesHint(path, scalar, hint) ?? hint?.(scalar.value));
     this.faults.add(markAt(this.recipe, path), message, {
-      hint: advice ?? this.wordHint(path, scalar),
+      hint: advice ?? this.wordHint(path, scalar) ?? listHint(path, scalar),
       related: origins(node),
     });
   }
@@ -178,6 +178,14 @@ function expectationAt(path: RecipePath) {
   if (schema instanceof z.ZodOptional) schema = schema.unwrap();
   const known = schema === undefined ? undefined : expectations.get(schema as z.ZodType);
   return known?.expectation ?? { what: 'a text' };
+}
+
+/** One value where a list belongs. */
+function listHint(path: RecipePath, node: ScalarNode | undefined): string | undefined {
+  const schema = unwrap(schemaAt(path));
+  if (!(schema instanceof z.ZodArray) || node === undefined || node.value === null) return undefined;
+  const isItem = z.safeParse(schema.element, node.value).success;
+  return isItem ? `Write a list: [${node.source}].` : undefined;
 }
 
 /** Notes that a key is missing, and how it is written. `why` ends the sentence, where it is not always needed. */

@@ -53,6 +53,11 @@ export function openCache(options: Pick<RecipeOptions, 'cacheDir'>): Cache {
   return Cache.open(options.cacheDir ?? defaultCacheFolder());
 }
 
+/** The cache for verbs that only look: none is made. */
+export function lookAtCache(options: Pick<RecipeOptions, 'cacheDir'>): Cache {
+  return Cache.look(options.cacheDir ?? defaultCacheFolder());
+}
+
 /** How many stages run at once: as many as there are processors, unless told. */
 export function jobsOf(text: string | undefined): number {
   if (text === undefined) return availableParallelism();

@@ -4,7 +4,7 @@ import { commandPace, formatBytes, formatFacts, LineWriter, writeOut } from '../
 import { byteProgress } from '../command-line/progress.js';
 import { ExitCode } from '../command-line/run.js';
 import { parseAge, parseSize } from '../command-line/values.js';
-import { openCache } from './build-options.js';
+import { lookAtCache, openCache } from './build-options.js';
 
 interface CacheOptions {
   readonly cacheDir?: string;
@@ -14,7 +14,7 @@ interface CacheOptions {
 /** `ssi-image cache ls` */
 export async function cacheLs(options: CacheOptions): Promise<number> {
   const out = new LineWriter();
-  const entries = cacheEntries(openCache(options));
+  const entries = cacheEntries(lookAtCache(options));
   const width = Math.max(0, ...entries.map(({ recipe, stage }) => recipe.length + stage.length + 1));
   for (const entry of entries) {
     if (options.json === true) {
@@ -33,7 +33,7 @@ export async function cacheLs(options: CacheOptions): Promise<number> {
 
 /** `ssi-image cache du` */
 export async function cacheDu(options: CacheOptions): Promise<number> {
-  const cache = openCache(options);
+  const cache = lookAtCache(options);
   const usage = cacheUsage(cache);
   const stages = new Map<string, number>();
   for (const { recipe, stage, allocated } of cacheEntries(cache))

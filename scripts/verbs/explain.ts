@@ -3,7 +3,7 @@ import { stageNamed } from '../../pipelines/build.js';
 import { type Explanation, explain as explainPipeline } from '../../pipelines/engine/explain.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode } from '../command-line/run.js';
-import { openCache, pipelineOf, type RecipeOptions } from './build-options.js';
+import { lookAtCache, pipelineOf, type RecipeOptions } from './build-options.js';
 
 /** Long values are cut to so much. */
 const SHOWN_CHARACTERS = 72;
@@ -16,7 +16,7 @@ export async function explain(
 ): Promise<number> {
   const pipeline = pipelineOf(recipe, options);
   if (stage !== undefined) stageNamed(pipeline, stage);
-  const cache = openCache(options);
+  const cache = lookAtCache(options);
   const all = await explainPipeline(pipeline, { cache, pace: commandPace() });
   await cache.statCache.save();
   const shown = all.filter((each) => stage === undefined || each.stage === stage);

@@ -2,9 +2,9 @@ import { printable } from '../../images/diagnostic.js';
 import { type PlannedStage, planOf } from '../../pipelines/engine/plan.js';
 import { locateOutput } from '../../pipelines/output/output-folder.js';
 import { commandPace, formatBytes, writeOut } from '../command-line/output.js';
-import { ExitCode } from '../command-line/run.js';
+import { ExitCode, interruptionSignal } from '../command-line/run.js';
 import { formatDuration } from '../progress/amounts.js';
-import { openCache, outputFolder, pipelineOf, type RecipeOptions } from './build-options.js';
+import { lookAtCache, outputFolder, pipelineOf, type RecipeOptions } from './build-options.js';
 
 const marks = { cached: 'cached', run: 'runs', after: 'after' } as const;
 
@@ -14,13 +14,15 @@ export async function plan(
   options: RecipeOptions & { rerun: readonly string[]; json?: boolean },
 ): Promise<number> {
   const pipeline = pipelineOf(recipe, options);
-  const cache = openCache(options);
+  const cache = lookAtCache(options);
   const pace = commandPace();
   const folder = outputFolder(pipeline, options);
   const stages = await planOf(pipeline, {
     cache,
     pace,
     rerun: options.rerun,
+    online: options.offline !== true,
+    signal: interruptionSignal,
     locate: ({ sha256, size }) => locateOutput(folder, sha256, size, cache.statCache, pace),
   });
   await cache.statCache.save();
@@ -50,6 +52,7 @@ function lineOf(stage: PlannedStage, all: readonly PlannedStage[]): string {
   ];
   for (const { program, package: name } of stage.missing)
     lines.push(`${' '.repeat(width)}  missing: the program ${program} (Debian package ${name})`);
+  if (stage.news !== undefined) lines.push(`${' '.repeat(width)}  ${printable(stage.news)}`);
   if (stage.fault !== undefined) lines.push(`${' '.repeat(width)}  ${printable(stage.fault)}`);
   return `${lines.join('\n')}\n`;
 }
