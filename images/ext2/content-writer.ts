@@ -2,7 +2,7 @@ import { type ByteString, bytesOf } from '../bytes/byte-string.js';
 import type { Pace } from '../bytes/pace.js';
 import type { ByteSink } from '../bytes/sparse-file.js';
 import { imageError } from '../diagnostic.js';
-import { dataRuns, RunBuffers } from '../gfs/block-runs.js';
+import { dataRuns, RunBuffers } from '../tree/block-runs.js';
 import { type DirectoryNode, type FileNode, type SymlinkNode, sizeOf, type TreeNode } from '../tree/node.js';
 import { countSubdirectories, sortedNames } from '../tree/tree.js';
 import { AttributeBlocks } from './attribute-blocks.js';

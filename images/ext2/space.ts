@@ -1,6 +1,5 @@
 import type { Pace } from '../bytes/pace.js';
-import { dataRuns, RunBuffers, storedRuns } from '../gfs/block-runs.js';
-import type { BlockRun } from '../gfs/block-tree.js';
+import { type BlockRun, dataRuns, RunBuffers, storedRuns } from '../tree/block-runs.js';
 import type { FileNode, TreeNode } from '../tree/node.js';
 import { sortedNames } from '../tree/tree.js';
 import { BlockMapWriter } from './block-map-writer.js';

@@ -1,3 +1,4 @@
+import type { BlockRun } from '../tree/block-runs.js';
 import { HEIGHT_MAX } from './constants.js';
 import type { Geometry } from './geometry.js';
 
@@ -33,12 +34,6 @@ export function heightFor(
 /** Data blocks below one pointer of an indirect block `level` steps above the data (level 0: the data block itself). */
 export function blocksBelow(geometry: Geometry, level: number): number {
   return geometry.indirectPointers ** level;
-}
-
-/** A run of consecutive logical blocks that hold data. */
-export interface BlockRun {
-  readonly logical: number;
-  readonly count: number;
 }
 
 /** Data and indirect blocks that a file of this height needs for ascending runs of data. */

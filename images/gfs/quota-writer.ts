@@ -1,4 +1,5 @@
-import { type BlockRun, capacityOf, countTreeBlocks, heightFor, payloadBytes } from './block-tree.js';
+import type { BlockRun } from '../tree/block-runs.js';
+import { capacityOf, countTreeBlocks, heightFor, payloadBytes } from './block-tree.js';
 import { BlockTreeWriter, type MetadataBlocks } from './block-tree-writer.js';
 import { DINODE_BYTES, QUOTA_RECORD_BYTES } from './constants.js';
 import type { Geometry } from './geometry.js';

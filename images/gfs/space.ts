@@ -1,8 +1,8 @@
 import type { Pace } from '../bytes/pace.js';
+import { type BlockRun, dataRuns, RunBuffers, storedRuns } from '../tree/block-runs.js';
 import type { DirectoryNode, FileNode } from '../tree/node.js';
 import type { Tree } from '../tree/tree.js';
-import { dataRuns, RunBuffers, storedRuns } from './block-runs.js';
-import { type BlockRun, countTreeBlocks, heightFor } from './block-tree.js';
+import { countTreeBlocks, heightFor } from './block-tree.js';
 import { countLeafBlocks, planDirectory } from './directory-plan.js';
 import type { Geometry } from './geometry.js';
 

@@ -1,5 +1,6 @@
 import type { Pace } from '../bytes/pace.js';
 import type { ByteSink } from '../bytes/sparse-file.js';
+import { dataRuns, RunBuffers } from '../tree/block-runs.js';
 import {
   type DirectoryNode,
   type FileNode,
@@ -10,7 +11,6 @@ import {
 } from '../tree/node.js';
 import { countSubdirectories, sortedNames, type Tree } from '../tree/tree.js';
 import type { Allocator, NewDinodeBlock } from './allocator.js';
-import { dataRuns, RunBuffers } from './block-runs.js';
 import { heightFor } from './block-tree.js';
 import { BlockTreeWriter, type MetadataBlocks } from './block-tree-writer.js';
 import { DINODE_BYTES, PayloadFormat } from './constants.js';

@@ -1,5 +1,4 @@
-import { linkSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { linkSync, rmSync } from 'node:fs';
 import { systemErrorCode } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { copySparse } from '../../images/bytes/sparse-copy.js';
@@ -16,17 +15,23 @@ export async function copyEntries(
   for (const key of keys) {
     const record = from.record(key);
     if (record === undefined) continue;
-    for (const sha256 of blobsOf(record)) await copyBlob(from.blobPath(sha256), to.blobPath(sha256), pace);
+    for (const sha256 of blobsOf(record)) await copyBlob(sha256, from, to, pace);
     await to.addRecord(key, record);
   }
 }
 
-async function copyBlob(from: string, to: string, pace: Pace): Promise<void> {
-  mkdirSync(dirname(to), { recursive: true });
+async function copyBlob(sha256: string, from: Cache, to: Cache, pace: Pace): Promise<void> {
+  const [source, target] = [from.blobPath(sha256), to.finalPath(sha256)];
   try {
-    linkSync(from, to);
+    linkSync(source, target);
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return;
-    await copySparse(from, to, pace);
+    // On another filesystem. It gets its name once it is whole.
+    const copy = to.scratch.path('blob');
+    try {
+      await to.addFile(copy, await copySparse(source, copy, pace));
+    } finally {
+      rmSync(copy, { force: true });
+    }
   }
 }

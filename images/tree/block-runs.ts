@@ -1,6 +1,11 @@
 import { isZero } from '../bytes/zeros.js';
-import { type Content, piecesOf } from '../tree/content.js';
-import type { BlockRun } from './block-tree.js';
+import { type Content, piecesOf } from './content.js';
+
+/** A run of consecutive logical blocks that hold data. */
+export interface BlockRun {
+  readonly logical: number;
+  readonly count: number;
+}
 
 /** Whole blocks of a file that follow each other. `bytes` is valid until the next run is asked for. */
 export interface DataRun {
