@@ -47,7 +47,8 @@ export function ownSeed(path: string = ownSeedPath()): string {
   return made;
 }
 
-function readSeed(path: string): string | undefined {
+/** The secret if it was made already: for what only looks. */
+export function readSeed(path: string): string | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'latin1');

@@ -3,6 +3,7 @@ import { FileSource } from '../images/bytes/byte-source.js';
 import { compressionOf } from './compression.js';
 import type { DebianPackage } from './debian-packages.js';
 import type { Stage, StageInput } from './engine/stage.js';
+import { ownSeed } from './own-seed.js';
 import { findProgram } from './program-folders.js';
 import type { Base, CvsSource, Recipe, Source } from './recipe/recipe.js';
 import { baseDebootstrapStage } from './stages/base-debootstrap.js';
@@ -110,10 +111,13 @@ export class StageList {
     const { ssh, cluster } = this.recipe;
     if (ssh === undefined) return undefined;
     if (ssh.kind === 'keys') {
-      const file = ({ location }: Source): StageInput => ({ kind: 'file', path: location });
-      return this.add(givenIdentityStage(cluster, file(ssh.hostKey), file(ssh.userKey), this.recipe));
+      const key = ({ location }: Source) => ({
+        input: { kind: 'file', path: location } as const,
+        file: location,
+      });
+      return this.add(givenIdentityStage(cluster, key(ssh.hostKey), key(ssh.userKey)));
     }
-    return this.add(derivedIdentityStage(cluster, ssh.seed ?? this.options.ownSeed?.() ?? '', this.recipe));
+    return this.add(derivedIdentityStage(cluster, ssh.seed ?? (this.options.ownSeed ?? ownSeed)()));
   }
 
   /** Inputs of the recipe's files, by location. */

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { usageError } from '../../images/diagnostic.js';
 import { Cache, defaultCacheFolder } from '../../pipelines/cache/cache.js';
 import type { DebianPackage } from '../../pipelines/debian-packages.js';
 import { MANIFEST_NAME, readManifest } from '../../pipelines/output/manifest.js';
+import { ownSeed, ownSeedPath, readSeed } from '../../pipelines/own-seed.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
 import { loadRecipe } from '../../pipelines/recipe/load-recipe.js';
 import { recipePipeline } from '../../pipelines/recipe-pipeline.js';
@@ -17,6 +19,13 @@ export interface RecipeOptions {
   readonly offline?: boolean;
   /** Whether a Debian base has to come out with the packages of the build before. */
   readonly locked?: boolean;
+  /** Nothing is to be made, not even the user's secret. */
+  readonly looksOnly?: boolean;
+}
+
+/** Where no secret was made yet, no stage has run with it: any other value says so. */
+function seedToLookAt(): string {
+  return readSeed(ownSeedPath()) ?? randomBytes(32).toString('hex');
 }
 
 /** Loads a recipe and plans its stages. Throws a DiagnosticError with all that is wrong with it. */
@@ -27,6 +36,7 @@ export function pipelineOf(recipe: string, options: RecipeOptions): Pipeline {
   const locked = options.locked === true ? lockedPackages(folder) : undefined;
   return recipePipeline(loaded, {
     offline: options.offline ?? false,
+    ownSeed: options.looksOnly === true ? seedToLookAt : ownSeed,
     ...(locked === undefined ? {} : { locked }),
   });
 }

@@ -14,7 +14,7 @@ export async function explain(
   stage: string | undefined,
   options: RecipeOptions & { json?: boolean },
 ): Promise<number> {
-  const pipeline = pipelineOf(recipe, options);
+  const pipeline = pipelineOf(recipe, { ...options, looksOnly: true });
   if (stage !== undefined) stageNamed(pipeline, stage);
   const cache = lookAtCache(options);
   const all = await explainPipeline(pipeline, { cache, pace: commandPace() });

@@ -13,7 +13,7 @@ export async function plan(
   recipe: string,
   options: RecipeOptions & { rerun: readonly string[]; json?: boolean },
 ): Promise<number> {
-  const pipeline = pipelineOf(recipe, options);
+  const pipeline = pipelineOf(recipe, { ...options, looksOnly: true });
   const cache = lookAtCache(options);
   const pace = commandPace();
   const folder = outputFolder(pipeline, options);
