@@ -3,6 +3,7 @@ import type { Tree } from '../../images/tree/tree.js';
 import type { ConfigureSettings } from '../recipe/recipe.js';
 import type { ConfigureContext } from './context.js';
 import { addFiles } from './files.js';
+import { addHosts } from './hosts.js';
 import { editInittab } from './inittab.js';
 import { patchNetworkScripts } from './network-scripts.js';
 import { removePaths, removeServices } from './removal.js';
@@ -30,6 +31,7 @@ export function configureRoot(
     () => addFiles(root, settings.files, context),
     () => inittab && editInittab(root, inittab, context),
     () => patchNetworkScripts(root, settings.network, context),
+    () => addHosts(root, settings.network, context),
   ];
   const faults: Diagnostic[] = [];
   for (const step of steps) {

@@ -10,7 +10,15 @@ import {
 } from './cluster-configuration.js';
 import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
 import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
-import { DAEMON_APPLETS, fenceAgent, INIT_SETTINGS, nodeInit, RAMDISK_APPLETS } from './node-init.js';
+import {
+  DAEMON_APPLETS,
+  fenceAgent,
+  INIT_SETTINGS,
+  lastInit,
+  leaveScript,
+  nodeInit,
+  RAMDISK_APPLETS,
+} from './node-init.js';
 import {
   checkNetwork,
   checkScriptPath,
@@ -161,6 +169,9 @@ function daemonsTree(daemons: ProgramFiles, settings: CpioRamdiskSettings): Tree
   tree.file('/etc/passwd', 'root:x:0:0:root:/:/bin/sh\n');
   tree.file('/etc/group', 'root:x:0:\n');
   tree.file(FENCE_AGENT, fenceAgent(), 0o755);
+  tree.file('/sbin/init', lastInit(), 0o755);
+  tree.file('/sbin/leave', leaveScript(), 0o755);
+  tree.directory('/root');
   return tree.build();
 }
 

@@ -2,6 +2,8 @@ import { FENCE_AGENT } from './cluster-configuration.js';
 
 /** The console shows a line that begins with this when a node could not be started. */
 export const NODE_FAILED = 'NODE-FAILED';
+/** The same when a node has let go of the root and has left the cluster. */
+export const NODE_LEFT = 'NODE-LEFT';
 
 /** Applets of busybox that the scripts call. */
 export const RAMDISK_APPLETS: readonly string[] = [
@@ -22,7 +24,9 @@ export const RAMDISK_APPLETS: readonly string[] = [
   ],
   ...['poweroff', 'rm', 'sed', 'sh', 'sleep', 'switch_root', 'sync', 'tail', 'tr'],
 ];
-export const DAEMON_APPLETS: readonly string[] = ['cat', 'ls', 'rm', 'sh', 'sleep'];
+export const DAEMON_APPLETS: readonly string[] = [
+  ...['cat', 'chroot', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'umount'],
+];
 
 /** Where /init reads what depends on the cluster; the values are single-quoted there. */
 export const INIT_SETTINGS = '/etc/ramdisk.conf';
@@ -42,6 +46,7 @@ export function nodeInit(): string {
 # The kernel's command line says:
 #   node=N             number of this node
 #   cluster=new|join   new: no other node is up; join: wait for those that are
+#   meet=N,N           those that are; by default any
 #   root=DEVICE        the shared root
 #   init=PROGRAM       first program of the root
 #   fence=FOLDER       folder of the host where it is asked to end a node that went silent
@@ -52,6 +57,7 @@ export PATH
 . ${INIT_SETTINGS}
 init=/sbin/init
 cluster=new
+meet=
 fence=
 rescue=
 number=
@@ -103,6 +109,7 @@ read_command_line() {
     case $word in
       node=*) number=\${word#node=} ;;
       cluster=*) cluster=\${word#cluster=} ;;
+      meet=*) meet=\${word#meet=} ;;
       # User-Mode Linux itself adds root=98:0 where no root is named.
       root=/*) root_device=\${word#root=} ;;
       init=*) init=\${word#init=} ;;
@@ -167,9 +174,19 @@ corosync_answers() {
   in_daemons corosync-quorumtool -s 2> /dev/null | grep -q '^Node ID'
 }
 
+# Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
 has_members() {
-  members=$(in_daemons corosync-quorumtool -s 2> /dev/null | sed -n 's/^Nodes: *//p')
-  [ "\${members:-0}" -gt 1 ]
+  members=$(in_daemons corosync-quorumtool -i -l 2> /dev/null | sed -n 's/^ *\\([0-9][0-9]*\\) .*/\\1/p')
+  for member in $members; do
+    [ "$member" = "$number" ] && continue
+    case ,\${meet:-$member}, in *,$member,*) return 0 ;; esac
+  done
+  return 1
+}
+
+# The host starts all nodes at once, and those that join wait here until there is a cluster.
+may_join() {
+  [ ! -e $daemons/fence/hold ]
 }
 
 join_cluster() {
@@ -178,6 +195,7 @@ join_cluster() {
   wait_for 300 corosync_answers || fail "corosync does not answer"
   say "corosync up"
   if [ $cluster = join ]; then
+    wait_for 6000 may_join || fail "the host does not let it join"
     wait_for 600 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
   fi
@@ -209,6 +227,8 @@ mount_own_paths() {
   mkdir /run/node
   echo "$name" > /run/node/hostname
   [ ! -f /root/etc/hostname ] || mount -o bind /run/node/hostname /root/etc/hostname
+  # A node's inittab is another than that of a host which boots the same root by itself.
+  [ ! -f /root/etc/inittab.ssi ] || mount -o bind /root/etc/inittab.ssi /root/etc/inittab
 }
 
 hand_over() {
@@ -261,5 +281,94 @@ while [ $left -gt 0 ]; do
   sleep 0.25
 done
 exit 1
+`;
+}
+
+/**
+ * What the root runs on shutdown once it has pivoted to the folder of the daemons, with the root below /root: makes
+ * sysvinit, which still runs from the root, go over to /sbin/init of this folder.
+ */
+export function leaveScript(): string {
+  return `#!/bin/sh
+# The last that runs as a child of the root's init.
+cd /
+chroot /root /sbin/telinit u
+# Init ends whoever it waits for when it goes over.
+sleep 30
+echo "init does not let go of the root"
+sync
+poweroff -f
+`;
+}
+
+/** Tenths of a second: for the root to be unmounted, and for each of the daemons to end. */
+const UNMOUNT_TENTHS = 100;
+const DAEMON_TENTHS = 50;
+
+/**
+ * The last program of a node, as process 1: unmounts the root, so that DLM lets the node out of the lockspace and its
+ * journal is clean, and takes it out of the membership. The daemons have /proc, /sys and /dev of their own in their
+ * folder: without these DLM could not leave.
+ */
+export function lastInit(): string {
+  return `#!/bin/sh
+# Takes the node out of the cluster and off. A node always goes off, also for a reboot: only the host knows whether
+# another one is up then, and with what words a node has to be started.
+PATH=/bin:/sbin:/usr/bin:/usr/sbin
+exec < /dev/console > /dev/console 2>&1
+cd /
+read -r name < /proc/sys/kernel/hostname
+
+mounted() {
+  while read -r device point type rest; do
+    case $point in /root | /root/*) [ $type != "$1" ] || return 0 ;; esac
+  done < /proc/mounts
+  return 1
+}
+
+unmount_all() {
+  points=
+  while read -r device point type rest; do
+    case $point in
+      /root | /root/*) points="$type:$point $points" ;;
+    esac
+  done < /proc/mounts
+  for entry in $points; do
+    case $entry in
+      gfs2:*) umount "\${entry#*:}" 2> /dev/null ;;
+      *) umount "\${entry#*:}" 2> /dev/null || umount -l "\${entry#*:}" ;;
+    esac
+  done
+}
+
+# wait_while TENTHS COMMAND...
+wait_while() {
+  left=$1
+  shift
+  while "$@"; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+
+still_mounted() { unmount_all; mounted gfs2; }
+in_lockspace() { [ -n "$(ls /sys/kernel/dlm 2> /dev/null)" ]; }
+runs() { pidof "$1" > /dev/null; }
+
+left_root=yes
+wait_while ${UNMOUNT_TENTHS} still_mounted && wait_while ${DAEMON_TENTHS} in_lockspace || left_root=
+if [ -z "$left_root" ]; then
+  echo "$name could not let go of the root:"
+  cat /proc/mounts
+  sync
+  poweroff -f
+fi
+for daemon in dlm_controld corosync; do
+  kill -TERM $(pidof $daemon) 2> /dev/null
+  wait_while ${DAEMON_TENTHS} runs $daemon || echo "$name: $daemon does not end"
+done
+echo "${NODE_LEFT} $name"
+poweroff -f
 `;
 }

@@ -208,7 +208,7 @@ export interface ConfigureSettings {
   /** Absolute paths to remove, with everything below them. */
   readonly remove: readonly string[];
   readonly files: readonly FileSettings[];
-  readonly network: { readonly patch: boolean };
+  readonly network: { readonly patch: boolean; readonly hosts: boolean };
 }
 
 /** A recipe with everything it extends merged in, variables and `--set` applied, defaults filled in. */

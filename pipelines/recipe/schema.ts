@@ -304,6 +304,7 @@ const configure = mapOf({
         onOff(),
         'Whether ifcfg-eth0 and network-functions are changed to leave the interconnect alone (HOWTO 5.8); off by default.',
       ).optional(),
+      hosts: key(onOff(), 'Whether the nodes are added to /etc/hosts; off by default.').optional(),
     }),
     'Networking of the root.',
   ).optional(),

@@ -194,7 +194,7 @@ function configureOf(
     removeServices,
     remove,
     files: files.map((file, index) => fileOf(file, ['configure', 'files', index], sources)),
-    network: { patch: isOn(network?.patch ?? false) },
+    network: { patch: isOn(network?.patch ?? false), hosts: isOn(network?.hosts ?? false) },
   };
 }
 

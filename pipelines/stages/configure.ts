@@ -7,6 +7,7 @@ import { configureRoot } from '../configure/configure-root.js';
 import { installModules, subtreeOf } from '../configure/modules.js';
 import type { ReportLine } from '../configure/report.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
+import { nodeName } from '../ramdisk/node-network.js';
 import type { ConfigureSettings, FileSettings, Recipe } from '../recipe/recipe.js';
 
 /** Missing paths that a warning names. */
@@ -45,6 +46,7 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       configure: settingsOf(recipe),
       modules: recipe.modules?.kind === 'base' ? { path: recipe.modules.path } : null,
       modulesFromHost: from.modulesFromHost,
+      nodes: recipe.configure.network.hosts ? nodesOf(recipe) : null,
     },
     inputs: {
       base: from.base,
@@ -78,6 +80,7 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       const configured = configureRoot(tree, settingsFor(recipe, from), {
         epoch: recipe.epoch,
         distribution: recipe.distribution,
+        nodes: nodesOf(recipe),
         sources,
         faultAt: (path, message, hint) => recipe.faultAt(path, message, hint),
       });
@@ -89,6 +92,10 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
       };
     },
   };
+}
+
+function nodesOf({ cluster }: Recipe): { name: string; address: string }[] {
+  return cluster.addresses.map((address, index) => ({ name: nodeName(index + 1), address }));
 }
 
 /** Where the keys of the nodes would lie if they were a file of the recipe: no path has this form. */

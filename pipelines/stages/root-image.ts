@@ -1,13 +1,12 @@
 import { byteStringFromText } from '../../images/bytes/byte-string.js';
-import { SparseFile } from '../../images/bytes/sparse-file.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
 import { planLayout } from '../../images/gfs/layout.js';
 import { MKFS_DEFAULTS, type MkfsOptions, makeFilesystem } from '../../images/gfs/mkfs.js';
 import { populate } from '../../images/gfs/writer.js';
-import { LABEL_AREA_BYTES, labelsFor, writePoolLabel } from '../../images/pool/label.js';
+import { LABEL_AREA_BYTES } from '../../images/pool/label.js';
 import type { Stage, StageInput } from '../engine/stage.js';
 import type { OpenGfsRecipe } from '../recipe/recipe.js';
-import { openWritable } from '../writable-image.js';
+import { createPool } from '../writable-image.js';
 import { warnOfLosses } from './losses.js';
 import { poolConfigOf, rootPool } from './pools.js';
 
@@ -67,10 +66,7 @@ export function rootImageStage(recipe: OpenGfsRecipe, tree: StageInput): Stage {
     run: async (context) => {
       const root = await context.inputTree('tree');
       const path = context.outputPath(pool.image);
-      const file = SparseFile.create(path, pool.size);
-      for (const label of labelsFor(poolConfigOf(pool), [pool.size])) file.write(writePoolLabel(label), 0);
-      file.close();
-      const image = openWritable(path);
+      const image = createPool(path, pool.size, poolConfigOf(pool));
       try {
         makeFilesystem(image.sink, mkfsOptions(recipe));
         image.sink.flush();
@@ -81,7 +77,7 @@ export function rootImageStage(recipe: OpenGfsRecipe, tree: StageInput): Stage {
         image.close();
         warnOfLosses(filled.notKept, 'which OpenGFS images here do not carry', context);
         return {
-          artifacts: { [pool.image]: { kind: 'file', path } },
+          artifacts: { [pool.image]: { kind: 'file', path, data: image.data } },
           facts: {
             inodes: filled.inodes,
             dataBytes: filled.dataBytes,

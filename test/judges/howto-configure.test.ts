@@ -137,7 +137,7 @@ describe.skipIf(fault !== undefined)(
               source: { location: join(demo, 'dbdemo'), mirrors: [], at },
             },
           ],
-          network: { patch: false },
+          network: { patch: false, hosts: false },
         };
         const result = await compareWithHowto(makeRoot(work, layout), settings, {
           folder: work,

@@ -81,6 +81,7 @@ export async function compareWithHowto(
     const configured = configureRoot(ours, settings, {
       epoch: EPOCH,
       distribution: options.distribution ?? 'redhat',
+      nodes: [],
       sources: await sourcesOf(settings, pace),
       faultAt: (path, message) =>
         new DiagnosticError({ kind: 'recipe', message: `${path.join('.')}: ${message}` }),

@@ -15,7 +15,7 @@ const nothing: ConfigureSettings = {
   removeServices: [],
   remove: [],
   files: [],
-  network: { patch: false },
+  network: { patch: false, hosts: false },
 };
 
 export interface Edited {
@@ -29,7 +29,14 @@ export function configure(
   settings: Partial<ConfigureSettings>,
   context: Partial<ConfigureContext> = {},
 ): Edited {
-  const all = { epoch: EPOCH, distribution: 'redhat' as const, sources: new Map(), faultAt, ...context };
+  const all = {
+    epoch: EPOCH,
+    distribution: 'redhat' as const,
+    nodes: [],
+    sources: new Map(),
+    faultAt,
+    ...context,
+  };
   return configureRoot(tree, { ...nothing, ...settings }, all);
 }
 

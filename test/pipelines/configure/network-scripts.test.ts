@@ -11,7 +11,7 @@ import { configure, contentOf, faultOf, NOW, shortly } from './edit.js';
 const FOLDER = '/etc/sysconfig/network-scripts';
 const ETH0 = `${FOLDER}/ifcfg-eth0`;
 const FUNCTIONS = `${FOLDER}/network-functions`;
-const network = { patch: true };
+const network = { patch: true, hosts: false };
 const functions = '# Functions for network scripts.\nsource_config ()\n{\n    . ./$CONFIG\n}\n';
 const base = treeWith({
   [ETH0]: text('DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT="yes"\n', { mode: 0o600, uid: 3 }),

@@ -101,7 +101,7 @@ describe('a loaded recipe', () => {
             content: `5 nodes; \${HOME} stays.\n`,
           },
         ],
-        network: { patch: true },
+        network: { patch: true, hosts: false },
       },
     });
   });
@@ -129,7 +129,7 @@ describe('a loaded recipe', () => {
       removeServices: [],
       remove: [],
       files: [],
-      network: { patch: false },
+      network: { patch: false, hosts: false },
     });
     expect('lockTableImage' in recipe).toBe(false);
   });

@@ -1,0 +1,15 @@
+# The scripts of rcS check, mount and clean up what is not a node's to touch.
+s#^([^\#:]+)::sysinit:.*#\1::sysinit:/usr/lib/ssi/boot#
+s#^([^\#:]+):0:wait:.*#\1:0:wait:/usr/lib/ssi/leave#
+s#^([^\#:]+):6:wait:.*#\1:6:wait:/usr/lib/ssi/leave#
+s#^([^\#:]+):([2-5]):wait:.*#\1:\2:wait:/usr/lib/ssi/services \2#
+# The other terminals lead nowhere.
+/^[^#:]+:[^:]*:respawn:[^:]*getty[^:]*[[:space:]]tty[2-9]([[:space:]]|$)/d
+# A terminal of User-Mode Linux is tty0, so the entry gets a twin for that.
+/^[^#:]+:[^:]*:respawn:[^:]*getty[^:]*[[:space:]]tty1([[:space:]]|$)/ {
+i\
+# For UML, comment out the next line and uncomment the one below it.
+p
+s/([[:space:]])tty1/\1tty0/
+s/^/#/
+}
