@@ -238,6 +238,8 @@ hand_over() {
   for folder in run dev sys proc; do
     mount -o move /$folder /root/$folder || fail "move $folder"
   done
+  # sysvinit would look for a policy of SELinux otherwise.
+  export SELINUX_INIT=YES
   exec switch_root /root "$init" "$@"
 }
 
