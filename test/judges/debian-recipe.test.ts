@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -69,12 +68,6 @@ describeWith(
       } finally {
         await node.kill();
       }
-      // What the node wrote is in the image it was given: its own files.
-      // 1: it has replayed the journal of a node that was killed.
-      expect(spawnSync('fsck.gfs2', ['-y', root]).status).toBeLessThanOrEqual(1);
-      const { tree, close } = await openTree(root, { pace: new Pace() });
-      expect(tree.get('/cluster/node1/etc/machine-id')?.type).toBe('file');
-      close();
       rmSync(root);
     });
   },
