@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { againContestants, coldContestants, decodeContestants, type Places } from './builds.js';
+import { debianContestants, gfs2Contestants } from './gfs2.js';
 import { type Contestant, compare, table } from './measure.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -110,6 +111,8 @@ const benchmarks: Record<string, readonly [title: string, contestants: () => Con
   read: ['Look into an image', readContestants],
   cold: ['Build a root image from a packed base', () => coldContestants(places)],
   again: ['Build it again', () => againContestants(places)],
+  gfs2: ['Fill a GFS2 image', () => gfs2Contestants(places, tar)],
+  debian: ['Build the recipe debian', () => debianContestants(places)],
   decode: ['Decode bzip2 without lbzip2', () => decodeContestants(places)],
 };
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cpioArchive, type InitramfsEntry } from './cpio-archive.js';
-import { run, tool } from './tools.js';
+import { run, tool } from './programs.js';
 
 const DIRECTORY = 0o040755;
 const PROGRAM = 0o100755;
