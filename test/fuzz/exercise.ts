@@ -4,6 +4,9 @@ import { treeOfCpio } from '../../images/cpio/reader.js';
 import { openExt2 } from '../../images/ext2/reader.js';
 import { checkOpenGfs } from '../../images/gfs/check/check.js';
 import { dialectGeometry, OPENGFS } from '../../images/gfs/dialect.js';
+import { checkGfs2 } from '../../images/gfs/gfs2/check/check.js';
+import { Gfs2Filesystem } from '../../images/gfs/gfs2/reader.js';
+import { summariseGfs2 } from '../../images/gfs/gfs2/summary.js';
 import { OpenGfsFilesystem } from '../../images/gfs/reader.js';
 import { countBlocks } from '../../images/gfs/space.js';
 import { summarise } from '../../images/gfs/summary.js';
@@ -27,6 +30,11 @@ export async function exercise(bytes: Buffer): Promise<void> {
       await attempt(() => summarise(source, new Pace()));
       await checkOpenGfs(source, { pace: new Pace() });
       await readFilesystem(new OpenGfsFilesystem(source));
+      return;
+    case 'gfs2':
+      await attempt(() => summariseGfs2(source, new Pace()));
+      await checkGfs2(source, { pace: new Pace() });
+      await readFilesystem(new Gfs2Filesystem(source));
       return;
     case 'ext':
       await readFilesystem(openExt2(source));

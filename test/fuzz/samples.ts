@@ -81,6 +81,20 @@ async function opengfs(folder: string, blockSize: number): Promise<Buffer> {
   return readFileSync(path);
 }
 
+/** The smallest that mkfs.gfs2 makes; undefined where that is missing. */
+async function gfs2(folder: string, blockSize: number): Promise<Sample | undefined> {
+  const path = join(folder, `gfs2.${blockSize}`);
+  SparseFile.create(path, 17 * 1024 ** 2).close();
+  const options = ['-O', '-q', '-K', '-p', 'lock_nolock', '-J', '8', '-b', `${blockSize}`];
+  if (!tryRun('mkfs.gfs2', [...options, path], folder)) return undefined;
+  const sink = SparseFile.open(path);
+  const source = new FileSource(path);
+  await populate({ source, sink }, smallTree(), { pace: new Pace() });
+  sink.close();
+  source.close();
+  return { name: `gfs2-${blockSize}`, bytes: readFileSync(path) };
+}
+
 function pooled(content: Buffer): Buffer {
   const config = {
     name: 'pool0',
@@ -195,6 +209,7 @@ export async function makeSamples(): Promise<Sample[]> {
       { name: 'pool', bytes: pooled(gfs) },
       { name: 'lock-table', bytes: lockTable() },
       { name: 'tar-own', bytes: readFileSync(tar) },
+      ...[await gfs2(folder, 1024), await gfs2(folder, 4096)].flatMap((sample) => sample ?? []),
       ...foreignSamples(folder),
     ];
   } finally {
