@@ -104,15 +104,25 @@ async function runProgram(
   }
 }
 
-async function copyOutput(
+/** Resolves at the end of the output. Events instead of an iterator: there are tens of thousands of pieces. */
+function copyOutput(
   output: Readable,
   sink: (bytes: Uint8Array) => void,
   progress: () => void,
 ): Promise<void> {
-  for await (const bytes of output) {
-    sink(bytes as Buffer);
-    progress();
-  }
+  return new Promise((resolve, reject) => {
+    output.on('data', (bytes: Buffer) => {
+      try {
+        sink(bytes);
+        progress();
+      } catch (error) {
+        reject(error);
+        output.destroy();
+      }
+    });
+    output.once('error', reject);
+    output.once('close', resolve);
+  });
 }
 
 /** Reports now and then how far the program has read: it shares the place in the file with us. */

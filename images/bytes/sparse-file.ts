@@ -1,10 +1,8 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { FileSource } from './byte-source.js';
+import { DataMap, HOLE_BYTES } from './data-map.js';
 import { readableHostError } from './host-error.js';
 import { isZero } from './zeros.js';
-
-/** The unit of holes: what every filesystem in use allocates by. */
-const HOLE_BYTES = 4096;
 
 /** Small writes are gathered in chunks of the file of this size. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -32,7 +30,8 @@ export interface ByteSink {
 export class SparseFile implements ByteSink {
   readonly name: string;
   readonly size: number;
-  private readonly fresh: boolean;
+  /** Of a fresh file: what of it is no hole any more, once it is flushed. Zeros over data must be written. */
+  readonly data: DataMap | undefined;
   private descriptor: number;
   /** A chunk of the file in which writes are gathered, in whatever order they come. */
   private readonly buffer = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -40,15 +39,11 @@ export class SparseFile implements ByteSink {
   private chunk = 0;
   /** Starts and ends, in turn, of the ranges of the buffer that wait to be written; ascending, apart. */
   private filled: number[] = [];
-  /** One bit for each piece of a fresh file that is no hole any more: zeros over data must be written. */
-  private readonly written: Uint8Array;
-
   private constructor(name: string, descriptor: number, size: number, fresh: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.size = size;
-    this.fresh = fresh;
-    this.written = new Uint8Array(fresh ? Math.ceil(size / HOLE_BYTES / 8) : 0);
+    this.data = fresh ? new DataMap(size) : undefined;
   }
 
   /** Makes a new file of `size` bytes, all of it a hole. Throws a DiagnosticError when `path` exists. */
@@ -166,38 +161,11 @@ export class SparseFile implements ByteSink {
 
   /** Writes a part of one chunk: what has data in it, where the file was fresh. */
   private writeOut(bytes: Uint8Array, offset: number): void {
-    const ranges = this.fresh ? this.rangesOfData(bytes, offset) : [0, bytes.length];
+    const { data } = this;
+    const ranges = data === undefined ? [0, bytes.length] : rangesOfData(bytes, offset, data);
     for (let index = 0; index < ranges.length; index += 2) {
       this.writeAll(bytes.subarray(ranges[index], ranges[index + 1]), offset + ranges[index]!);
     }
-  }
-
-  /** Starts and ends, in turn, of the runs of pieces that are not all zero. */
-  private rangesOfData(bytes: Uint8Array, offset: number): number[] {
-    const ranges: number[] = [];
-    let runStart = -1;
-    let position = 0;
-    while (position < bytes.length) {
-      const end = Math.min(bytes.length, position + HOLE_BYTES - ((offset + position) % HOLE_BYTES));
-      if (this.staysHole(bytes, position, end, offset + position)) {
-        if (runStart >= 0) ranges.push(runStart, position);
-        runStart = -1;
-      } else if (runStart < 0) {
-        runStart = position;
-      }
-      position = end;
-    }
-    if (runStart >= 0) ranges.push(runStart, bytes.length);
-    return ranges;
-  }
-
-  /** Whether a piece need not be written; if it must be, it is no hole from now on. */
-  private staysHole(bytes: Uint8Array, start: number, end: number, offset: number): boolean {
-    const index = Math.floor(offset / HOLE_BYTES);
-    const bit = 1 << (index & 7);
-    if ((this.written[index >>> 3]! & bit) === 0 && isZero(bytes, start, end)) return true;
-    this.written[index >>> 3]! |= bit;
-    return false;
   }
 
   private writeAll(bytes: Uint8Array, offset: number): void {
@@ -210,4 +178,25 @@ export class SparseFile implements ByteSink {
       }
     }
   }
+}
+
+/** Starts and ends, in turn, of the runs of pieces that are not all zero, or are no hole any more. Marks them as data. */
+function rangesOfData(bytes: Uint8Array, offset: number, data: DataMap): number[] {
+  const ranges: number[] = [];
+  let runStart = -1;
+  let position = 0;
+  while (position < bytes.length) {
+    const end = Math.min(bytes.length, position + HOLE_BYTES - ((offset + position) % HOLE_BYTES));
+    const unit = Math.floor((offset + position) / HOLE_BYTES);
+    if (!data.has(unit) && isZero(bytes, position, end)) {
+      if (runStart >= 0) ranges.push(runStart, position);
+      runStart = -1;
+    } else {
+      data.add(unit);
+      if (runStart < 0) runStart = position;
+    }
+    position = end;
+  }
+  if (runStart >= 0) ranges.push(runStart, bytes.length);
+  return ranges;
 }

@@ -1,8 +1,7 @@
 import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs';
+import { HOLE_BYTES } from './data-map.js';
 import { readableHostError } from './host-error.js';
 import { isZero } from './zeros.js';
-
-const HOLE_BYTES = 4096;
 
 /** A new file that grows as it is written from front to back; pieces of zeros become holes. */
 export class SparseStream {
@@ -32,8 +31,8 @@ export class SparseStream {
     let offset = 0;
     while (offset < bytes.length) {
       const end = Math.min(bytes.length, offset + HOLE_BYTES - ((this.position + offset) % HOLE_BYTES));
-      if (isZero(bytes.subarray(offset, end))) {
-        this.write(bytes.subarray(runStart, offset), this.position + runStart);
+      if (isZero(bytes, offset, end)) {
+        if (offset > runStart) this.write(bytes.subarray(runStart, offset), this.position + runStart);
         runStart = end;
       }
       offset = end;

@@ -48,7 +48,7 @@ export interface Collected {
  * whiteouts (character devices 0,0) for those that are gone, an opaque marker where a directory took another's
  * place. Times of the run become the epoch; older ones, which `cp -p` and the like bring, stay. Contents lie in the
  * staging root, or still where the base has them. Throws a DiagnosticError when the rule changed a placeholder in
- * place, or made what an overlay can't say.
+ * place, or made what an overlay can't say; SharingEnded when it did anything to one that is shared.
  */
 export async function collectOverlay(
   staging: StagingRoot,

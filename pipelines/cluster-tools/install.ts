@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import type { FileNode } from '../../images/tree/node.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { findProgram } from '../program-folders.js';
 import { collectOverlay, needsLine } from './collect.js';
@@ -14,6 +15,7 @@ import { OutputLog } from './output-log.js';
 import { type Ownership, viewOf, writeFakerootState } from './ownership.js';
 import { type ProgramEnd, runProgram } from './run-program.js';
 import { chooseSandbox, type Sandbox, type SandboxFolders, type SandboxKind } from './sandbox.js';
+import { checkShared, SharingEnded } from './shared-placeholders.js';
 import { prepareSource } from './source.js';
 import { filesWithContents } from './staging-contents.js';
 import { layOut, type StagingRoot, type StagingSummary } from './staging-root.js';
@@ -97,20 +99,41 @@ export async function installClusterTools(request: InstallRequest): Promise<Inst
   }
 }
 
+/**
+ * Most rules do nothing to the files that are laid out in common. After one that does, all of it is done again, with
+ * each of them laid out by itself.
+ */
 async function install(request: InstallRequest, folders: SandboxFolders): Promise<Installed> {
-  const { base, needs, epoch, signal, without = [] } = request;
-  const pace = request.pace ?? new Pace(signal);
-  const contents = await filesWithContents(base, needs, pace);
+  const pace = request.pace ?? new Pace(request.signal);
+  const contents = await filesWithContents(request.base, request.needs, pace);
+  try {
+    return await attempt(request, folders, contents, true, pace);
+  } catch (error) {
+    if (!(error instanceof SharingEnded)) throw error;
+  }
+  for (const path of [...Object.values(folders), logOf(request)]) remove(path);
+  return await attempt(request, makeFolders(request.work), contents, false, pace);
+}
+
+/** Throws SharingEnded when it can't be told what the rule did to files laid out in common (`isSharing`). */
+async function attempt(
+  request: InstallRequest,
+  folders: SandboxFolders,
+  contents: ReadonlySet<FileNode>,
+  isSharing: boolean,
+  pace: Pace,
+): Promise<Installed> {
+  const { base, epoch, signal, without = [] } = request;
   const { rules } = await prepareSource(request.source, folders.source, epoch, pace);
   const sandbox = await chooseSandbox({ folders, base, epoch, without, signal });
   const { ownership } = sandbox;
-  const staging = await layOut(base, folders.root, contents, ownership, pace);
+  const staging = await layOut(base, folders.root, contents, ownership, isSharing, pace);
   writeFakerootState(join(folders.state, 'before'), staging.fakerootLines);
   // What the rule changes must have another time than what was laid out.
   await wait(CLOCK_TICK);
   const startNs = clockOf(folders);
   const complaints = new MakeComplaints();
-  const log = join(request.work, 'make.log');
+  const log = logOf(request);
   await runMake(request, folders, sandbox, { staging, complaints, log, rules });
   const view = viewOf(ownership, join(folders.state, 'after'));
   const collected = await collectOverlay(staging, view, { startNs, epoch }, pace);
@@ -120,6 +143,10 @@ async function install(request: InstallRequest, folders: SandboxFolders): Promis
   const laidOut = staging.summary;
   const facts = { sandbox: sandbox.kind, ownership, tools, laidOut, added, changed, removed };
   return { overlay, log, warnings, facts };
+}
+
+function logOf({ work }: InstallRequest): string {
+  return join(work, 'make.log');
 }
 
 /** The name goes to make as an argument: it must not be an option or a variable. */
@@ -204,8 +231,15 @@ async function runMake(
   } finally {
     output.close();
   }
+  if (end.kind === 'exit') checkSharing(run);
   if (end.kind === 'exit' && end.code === 0) return;
   throw failure(request, sandbox, run, end, output.lastLines);
+}
+
+/** Throws SharingEnded when what the rule met may be no fault of its own, but that files are laid out in common. */
+function checkSharing({ staging: { shared }, complaints }: MakeRun): void {
+  if (shared.size > 0 && complaints.isSameFile) throw new SharingEnded();
+  checkShared(shared);
 }
 
 function failure(

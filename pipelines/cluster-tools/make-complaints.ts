@@ -10,20 +10,28 @@ const unreadable =
   /No such file|Permission denied|not found|[Cc]annot (?:open|stat|access)|can't (?:read|open)/;
 const forbidden =
   /(?:chown|chgrp|mknod|install|mkfifo|cp|tar|chmod).*(?:Operation not permitted|Invalid argument)/;
+const sameFile = / are the same file/;
 
 /** Gathers the lines in which programs say that they could not have a file. */
 export class MakeComplaints {
   private readonly lines: string[] = [];
   private refused = false;
+  private same = false;
 
   add(line: string): void {
     if (forbidden.test(line)) this.refused = true;
+    if (sameFile.test(line)) this.same = true;
     if (this.lines.length < COMPLAINTS_MAX && unreadable.test(line)) this.lines.push(line);
   }
 
   /** Whether an owner or a device could not be made. */
   get isOwnershipRefused(): boolean {
     return this.refused;
+  }
+
+  /** Whether a program would not do something to two names as they are one file. */
+  get isSameFile(): boolean {
+    return this.same;
   }
 
   /**

@@ -23,6 +23,7 @@ import { joinPath, sortedNames, type Tree } from '../../images/tree/tree.js';
 import { writeSparsely } from '../../images/tree/write-sparsely.js';
 import { DIRECTORY_PATH_MAX } from './open-directories.js';
 import { fakerootLine, identityOf, type Ownership } from './ownership.js';
+import { type HostFile, SharedPlaceholders } from './shared-placeholders.js';
 
 /**
  * How an entry of the base stands in the staging root. A `placeholder` has everything but its bytes: it can be
@@ -35,6 +36,8 @@ export interface LaidOut {
   readonly path: ByteString;
   readonly node: TreeNode;
   readonly as: LaidOutAs;
+  /** It is the same file on the disk as that of other files of the base. */
+  readonly isShared: boolean;
   /** See `identityOf`. */
   readonly identity: string;
   /** Length on the disk. */
@@ -63,6 +66,8 @@ export interface StagingRoot {
   readonly folder: string;
   readonly byPath: ReadonlyMap<ByteString, LaidOut>;
   readonly byIdentity: ReadonlyMap<string, LaidOut>;
+  /** Paths on the host of the shared placeholders, one name of each. */
+  readonly shared: ReadonlyMap<LaidOut, Buffer>;
   /** What fakeroot is told about every entry. */
   readonly fakerootLines: readonly string[];
   readonly summary: StagingSummary;
@@ -76,17 +81,18 @@ const TARGET_BYTES_MAX = 4095;
 
 /**
  * Lays the base out below `folder`, an empty folder: names, attributes, links, and the bytes of the files in
- * `contents`. With fakeroot everything else is a placeholder; without it, it is not there. Throws a DiagnosticError
- * when the disk is full or an image can't be read.
+ * `contents`. With fakeroot everything else is a placeholder; without it, it is not there. With `isSharing`, files of
+ * data have placeholders in common. Throws a DiagnosticError when the disk is full or an image can't be read.
  */
 export async function layOut(
   base: Tree,
   folder: string,
   contents: ReadonlySet<FileNode>,
   ownership: Ownership,
+  isSharing: boolean,
   pace: Pace,
 ): Promise<StagingRoot> {
-  const layer = new Layer(base, folder, contents, ownership, pace);
+  const layer = new Layer(base, folder, contents, ownership, isSharing, pace);
   try {
     await layer.make();
   } catch (cause) {
@@ -102,6 +108,8 @@ interface Made {
   readonly host: Buffer;
   readonly node: TreeNode;
   readonly as: LaidOutAs;
+  /** Of everything but directories. */
+  readonly file?: HostFile;
 }
 
 class Layer {
@@ -112,8 +120,9 @@ class Layer {
   private readonly byPath = new Map<ByteString, LaidOut>();
   private readonly byIdentity = new Map<string, LaidOut>();
   private readonly fakerootLines: string[] = [];
-  /** First place of each file with several names. */
-  private readonly linked = new Map<LeafNode, Buffer | undefined>();
+  private readonly linked = new Map<LeafNode, HostFile>();
+  private readonly placeholders = new SharedPlaceholders();
+  private readonly shared = new Map<LaidOut, Buffer>();
   private bytes = 0;
   private leftOut = 0;
 
@@ -122,11 +131,12 @@ class Layer {
     private readonly folder: string,
     private readonly contents: ReadonlySet<FileNode>,
     private readonly ownership: Ownership,
+    private readonly isSharing: boolean,
     private readonly pace: Pace,
   ) {}
 
   result(): StagingRoot {
-    const { base, folder, byPath, byIdentity, fakerootLines, bytes, leftOut } = this;
+    const { base, folder, byPath, byIdentity, shared, fakerootLines, bytes, leftOut } = this;
     const count = (as: LaidOutAs): number => this.made.filter((entry) => entry.as === as).length;
     const summary = {
       directories: count('directory'),
@@ -136,7 +146,7 @@ class Layer {
       placeholders: count('placeholder'),
       leftOut,
     };
-    return { base, folder, byPath, byIdentity, fakerootLines, summary };
+    return { base, folder, byPath, byIdentity, shared, fakerootLines, summary };
   }
 
   async make(): Promise<void> {
@@ -173,15 +183,21 @@ class Layer {
       this.leftOut += 1;
       return;
     }
-    const first = this.linked.get(node);
-    if (first !== undefined) {
-      linkSync(first, host);
-    } else {
-      if (node.type === 'symlink') symlinkSync(bytesOf(node.target), host);
-      else await this.file(node, host, as);
-      this.linked.set(node, host);
-    }
-    this.made.push({ path, host, node, as });
+    const known = this.linked.get(node) ?? this.joined(node, path, as);
+    if (known !== undefined) linkSync(known.host, host);
+    else if (node.type === 'symlink') symlinkSync(bytesOf(node.target), host);
+    else await this.file(node, host, as);
+    const file = known ?? { host, stands: 1 };
+    if (known === undefined && node.type === 'file' && as === 'placeholder')
+      this.placeholders.offer(file, node, path);
+    this.linked.set(node, file);
+    this.made.push({ path, host, node, as, file });
+  }
+
+  /** A placeholder that is there already and can stand for this file too. */
+  private joined(node: LeafNode, path: ByteString, as: LaidOutAs): HostFile | undefined {
+    if (!this.isSharing || node.type !== 'file' || as !== 'placeholder') return undefined;
+    return this.placeholders.join(node, path);
   }
 
   /** How to lay out something that is no directory; undefined when it can't be. */
@@ -220,12 +236,12 @@ class Layer {
       if (entry === undefined) continue;
       if (this.pace.due()) await this.pace.breathe();
       this.current = entry.path;
-      this.setAttributes(entry);
+      if (!isFurtherName(entry)) this.setAttributes(entry);
     }
     for (const entry of this.made) {
       if (this.pace.due()) await this.pace.breathe();
       this.current = entry.path;
-      this.note(entry, lstatSync(entry.host, { bigint: true }));
+      this.note(entry);
     }
   }
 
@@ -240,17 +256,32 @@ class Layer {
     if (time !== undefined) lutimesSync(host, time, time);
   }
 
-  private note({ path, node, as }: Made, status: BigIntStats): void {
-    const identity = identityOf(status);
-    const { mtimeNs, ctimeNs, mode } = status;
-    const known = this.byIdentity.get(identity);
-    const size = Number(status.size);
-    const laidOut = known ?? { path, node, as, identity, size, modeOnDisk: mode, mtimeNs, ctimeNs };
+  private note(entry: Made): void {
+    const { path, node, host, file } = entry;
+    const first = isFurtherName(entry) ? file?.laidOut : undefined;
+    if (first !== undefined) {
+      this.byPath.set(path, first.node === node ? first : { ...first, path, node });
+      return;
+    }
+    const status = lstatSync(host, { bigint: true });
+    const laidOut = laidOutOf(entry, status);
     this.byPath.set(path, laidOut);
-    if (known !== undefined) return;
-    this.byIdentity.set(identity, laidOut);
+    this.byIdentity.set(laidOut.identity, laidOut);
+    if (file !== undefined) file.laidOut = laidOut;
+    if (laidOut.isShared) this.shared.set(laidOut, host);
     if (this.ownership === 'fakeroot') this.fakerootLines.push(fakerootLine(status, node));
   }
+}
+
+/** Whether an entry is one more name of a file that was made before. */
+function isFurtherName({ host, file }: Made): boolean {
+  return file !== undefined && file.host !== host;
+}
+
+function laidOutOf({ path, node, as, file }: Made, status: BigIntStats): LaidOut {
+  const { mtimeNs, ctimeNs, mode } = status;
+  const [identity, size, isShared] = [identityOf(status), Number(status.size), (file?.stands ?? 1) > 1];
+  return { path, node, as, isShared, identity, size, modeOnDisk: mode, mtimeNs, ctimeNs };
 }
 
 /**

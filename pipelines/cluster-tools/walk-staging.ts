@@ -7,6 +7,7 @@ import type { DirectoryNode } from '../../images/tree/node.js';
 import { joinPath } from '../../images/tree/tree.js';
 import { DIRECTORY_PATH_MAX } from './open-directories.js';
 import { identityOf, type SeenAttributes, type View } from './ownership.js';
+import { checkShared, SharingEnded } from './shared-placeholders.js';
 import type { LaidOut, StagingRoot } from './staging-root.js';
 
 /** Names that a rule may add; beyond, it is not installing any more. */
@@ -54,8 +55,12 @@ export interface Found {
 
 const SLASH = Buffer.from('/');
 
-/** Lists what is in the staging root after the rule has run. Throws a DiagnosticError on what can't be listed. */
+/**
+ * Lists what is in the staging root after the rule has run; but for shared placeholders, which are as they were. Throws
+ * a DiagnosticError on what can't be listed, and SharingEnded where one of those is not as it was.
+ */
 export async function walkStaging(staging: StagingRoot, view: View, pace: Pace): Promise<Found> {
+  checkShared(staging.shared, view);
   const walker = new Walker(staging, view);
   return await walker.walk(pace);
 }
@@ -86,8 +91,10 @@ class Walker {
   }
 
   private child(directory: FoundDirectory, name: ByteString, host: Buffer): void {
-    this.count();
     const path = joinPath(directory.path, name);
+    // The directory is the one of the base, and so this is what was laid out under that name.
+    if (directory.lower !== undefined && this.staging.byPath.get(path)?.isShared === true) return;
+    this.count();
     const status = statusOf(host);
     if (status.isDirectory()) this.directory(path, name, directory, host, status);
     else this.leaf({ name, path, directory }, host, status);
@@ -128,6 +135,8 @@ class Walker {
       return;
     }
     const origin = this.originOf(status);
+    // The directory was moved with it.
+    if (origin?.isShared === true) throw new SharingEnded();
     const seen = this.view(status, origin);
     const target = status.isSymbolicLink() ? { target: targetOf(host) } : {};
     const leaf: FoundLeaf = { host, status, seen, origin, names: [name], ...target };

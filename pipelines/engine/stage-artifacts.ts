@@ -48,6 +48,8 @@ export async function takeArtifacts(
   return taking.result();
 }
 
+type NewFile = Extract<NewArtifact, { kind: 'file' }>;
+
 class Taking {
   readonly stored: Promise<void>[] = [];
   private readonly artifacts: Record<string, Artifact> = {};
@@ -128,8 +130,8 @@ class Taking {
     return { sha256: digest, size: bytes.length, stored: true };
   }
 
-  private async digestOf({ path, sha256 }: { path: string; sha256?: string }): Promise<string> {
-    return sha256 ?? (await digestOfFile(path, this.run.options.pace)).sha256;
+  private async digestOf({ path, sha256, data }: NewFile): Promise<string> {
+    return sha256 ?? (await digestOfFile(path, this.run.options.pace, data)).sha256;
   }
 
   /** Length of a file that the stage made. What lies elsewhere, an input perhaps, is not its to give away. */

@@ -1,4 +1,5 @@
 import type { ByteSource } from '../../images/bytes/byte-source.js';
+import type { DataMap } from '../../images/bytes/data-map.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import type { Tree } from '../../images/tree/tree.js';
 import type { JsonValue } from '../cache/canonical-json.js';
@@ -64,8 +65,16 @@ export interface Stage {
 
 /** What a stage hands over. */
 export type NewArtifact =
-  /** A file below `work`, or at the path that `outputPath` gave, with its digest if that is known already. */
-  | { readonly kind: 'file'; readonly path: string; readonly sha256?: string }
+  /**
+   * A file below `work`, or at the path that `outputPath` gave, with its digest if that is known already, or at least
+   * with what of it has data.
+   */
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      readonly sha256?: string;
+      readonly data?: DataMap | undefined;
+    }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   /** A root directory. Contents on the host are copied into the cache with it. */
   | { readonly kind: 'tree'; readonly tree: Tree };

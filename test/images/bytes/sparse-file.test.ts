@@ -2,12 +2,27 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { DataMap } from '../../../images/bytes/data-map.js';
 import { SparseFile } from '../../../images/bytes/sparse-file.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const folder = temporaryFolder();
 let counter = 0;
 const newPath = (): string => join(folder, `file-${counter++}`);
+
+/** The same bytes, but zeros where the map has no data. */
+function onlyData(bytes: Buffer, data: DataMap): Buffer {
+  const result = Buffer.alloc(bytes.length);
+  let last = -1;
+  for (const { start, end } of data.ranges()) {
+    expect(start).toBeGreaterThan(last);
+    expect(end).toBeGreaterThan(start);
+    bytes.copy(result, start, start, end);
+    last = end;
+  }
+  expect(last).toBeLessThanOrEqual(bytes.length);
+  return result;
+}
 
 describe('SparseFile', () => {
   test('any order of writes gives what the same writes to memory give', () => {
@@ -31,6 +46,8 @@ describe('SparseFile', () => {
         }
         file.close();
         expect(readFileSync(path).equals(expected)).toBe(true);
+        expect(file.data !== undefined).toBe(fresh);
+        if (file.data !== undefined) expect(onlyData(expected, file.data).equals(expected)).toBe(true);
       }),
       { numRuns: 40 },
     );
@@ -45,6 +62,15 @@ describe('SparseFile', () => {
     file.close();
     expect(statSync(path).size).toBe(64 * 1024 * 1024);
     expect(statSync(path).blocks * 512).toBeLessThanOrEqual(16 * 1024);
+    const start = 8 * 1024 * 1024;
+    expect([...(file.data?.ranges() ?? [])]).toEqual([{ start, end: start + 4096 }]);
+  });
+
+  test('data up to an end that is no whole unit', () => {
+    const file = SparseFile.create(newPath(), 10_000);
+    file.write(Buffer.from('x'), 9999);
+    file.close();
+    expect([...(file.data?.ranges() ?? [])]).toEqual([{ start: 8192, end: 10_000 }]);
   });
 
   test('a write outside is refused', () => {

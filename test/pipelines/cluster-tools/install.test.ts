@@ -1,34 +1,20 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FileSource } from '../../../images/bytes/byte-source.js';
 import { Pace } from '../../../images/bytes/pace.js';
 import { treeOfTar } from '../../../images/tar/reader.js';
 import { readContent } from '../../../images/tree/content.js';
-import type { Attributes, TreeNode } from '../../../images/tree/node.js';
 import type { Tree } from '../../../images/tree/tree.js';
-import { TreeBuilder } from '../../../images/tree/tree-builder.js';
 import { HandMadeTar } from '../../support/hand-made-tar.js';
-import { writeTar } from '../../support/tar-archive.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { describeWith, run } from '../../support/tools.js';
+import { describeWith } from '../../support/tools.js';
 import { differencesOf } from '../../support/tree-of.js';
-import { applied, failureOf, HOSTS, install, linesOf, SOURCE } from './installing.js';
+import { installedByHand } from './installed-by-hand.js';
+import { applied, EPOCH, failureOf, HOSTS, install, linesOf } from './installing.js';
 import { smallBase } from './small-base.js';
 
 const scratch = temporaryFolder();
-const EPOCH = 1_030_000_000;
-/** Nothing that a test brings is as new as this, and everything that a rule makes is newer. */
-const RECENT = 1_700_000_000;
 
 function textOf(tree: Tree, path: string): string {
   const node = tree.get(path);
@@ -36,44 +22,11 @@ function textOf(tree: Tree, path: string): string {
   return readContent(node.content, node.size).toString('latin1');
 }
 
-/** The same Tree, with the epoch for the times of the run: as whoever installs by hand can't have it. */
-function withEpoch(tree: Tree): Tree {
-  const timed = <N extends Attributes>(node: N): N =>
-    node.mtime.seconds < RECENT ? node : { ...node, mtime: { seconds: EPOCH, nanoseconds: 0 } };
-  const builder = new TreeBuilder(timed(tree.root), tree.fidelity);
-  const made = new Map<TreeNode, TreeNode>();
-  for (const { path, node } of tree.entries()) {
-    const copy = made.get(node) ?? timed(node);
-    made.set(node, copy);
-    if (copy.type === 'directory') builder.directory(path, copy);
-    else builder.put(path, copy);
-  }
-  return builder.build();
-}
-
-/** What the HOWTO does, with a root that is all there: tar and make in one fakeroot session. */
-async function installedByHand(rule: string): Promise<Tree> {
-  const folder = mkdtempSync(join(scratch, 'by-hand-'));
-  const [base, source, root, result] = ['base.tar', 'source', 'root', 'result.tar'].map((name) =>
-    join(folder, name),
-  );
-  if (base === undefined || source === undefined || root === undefined || result === undefined)
-    throw new Error();
-  writeTar(base, smallBase());
-  cpSync(SOURCE, source, { recursive: true });
-  for (const name of readdirSync(source)) utimesSync(join(source, name), EPOCH, EPOCH);
-  mkdirSync(root);
-  const script =
-    'umask 022 && tar -C "$2" -xpf "$1" && make -C "$3" "$4" UML_ROOT="$2" && tar -C "$2" --format=posix -cf "$5" .';
-  run('fakeroot', ['sh', '-c', script, 'sh', base, root, source, rule, result]);
-  return withEpoch(await treeOfTar(new FileSource(result), new Pace()));
-}
-
 describeWith(['make', 'fakeroot', 'bwrap', 'unshare'], 'A rule', () => {
   test.each(HOSTS)(
     'does what it does to a root that is all there ($sandbox)',
     async ({ sandbox, without }) => {
-      const expected = await installedByHand('install_ssi_redhat');
+      const expected = await installedByHand(scratch, 'install_ssi_redhat');
       const installed = await install(scratch, 'install_ssi_redhat', { without });
       expect(installed.facts).toMatchObject({ sandbox, ownership: 'fakeroot' });
       expect(await differencesOf(expected, applied(installed))).toEqual([]);

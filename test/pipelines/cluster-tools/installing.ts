@@ -30,6 +30,9 @@ export const HOSTS = hosts.filter(
     process.env.REQUIRE_TOOLS === '1' || spawnSync(program, args).status === 0,
 );
 
+/** The clock of the builds here. */
+export const EPOCH = 1_030_000_000;
+
 /** Runs a rule on the small base in a new folder below `scratch`. */
 export async function install(
   scratch: string,
@@ -39,7 +42,7 @@ export async function install(
   const work = mkdtempSync(join(scratch, 'work-'));
   const base = smallBase();
   return await installClusterTools({
-    ...{ base, source: SOURCE, rule, needs: [], work, epoch: 1_030_000_000, timeLimit: 60 },
+    ...{ base, source: SOURCE, rule, needs: [], work, epoch: EPOCH, timeLimit: 60 },
     ...request,
   });
 }
