@@ -7,25 +7,12 @@ export const NODE_LEFT = 'NODE-LEFT';
 
 /** Applets of busybox that the scripts call. */
 export const RAMDISK_APPLETS: readonly string[] = [
-  ...[
-    'cat',
-    'chroot',
-    'cp',
-    'dmesg',
-    'grep',
-    'hostname',
-    'ifconfig',
-    'insmod',
-    'ln',
-    'mkdir',
-    'mount',
-    'mv',
-    'pidof',
-  ],
-  ...['poweroff', 'rm', 'sed', 'sh', 'sleep', 'switch_root', 'sync', 'tail', 'tr'],
+  ...['chroot', 'cp', 'dmesg', 'ifconfig', 'insmod', 'ln', 'mkdir', 'mount', 'mv', 'pidof', 'poweroff', 'rm'],
+  ...['sed', 'sh', 'sleep', 'sync', 'tail'],
 ];
+/** … those of the daemons' folder, where cat and ls are for whoever looks into it. */
 export const DAEMON_APPLETS: readonly string[] = [
-  ...['cat', 'chroot', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'umount'],
+  ...['cat', 'chroot', 'losetup', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'umount'],
 ];
 
 /** Where /init reads what depends on the cluster; the values are single-quoted there. */
@@ -33,11 +20,12 @@ export const INIT_SETTINGS = '/etc/ramdisk.conf';
 
 /**
  * The first program of a node (initramfs, busybox sh). Nothing in it depends on the cluster: that is in
- * `/etc/ramdisk.conf`, `/etc/nodes`, `/etc/own-paths` and `/modules/load`.
+ * `/etc/ramdisk.conf`, `/etc/nodes`, `/etc/own-paths` and `/modules/load`. To start a program takes some 20 ms in
+ * User-Mode Linux, so what the shell can do by itself it does.
  *
  * What it does about order is what makes the difference between a cluster and two that share a disk: a node that joins
  * waits until corosync counts members before dlm_controld starts, and the root is mounted only when DLM knows this node.
- * The daemons run in a tmpfs of their own that stays, and not from the filesystem that they serve.
+ * The daemons run from the ramdisk, which stays in memory, and not from the filesystem that they serve.
  */
 export function nodeInit(): string {
   return `#!/bin/sh
@@ -81,25 +69,28 @@ fail() {
   exit 1
 }
 
-# wait_for TENTHS COMMAND...: until the command succeeds, so many tenths of a second
+# wait_for COUNT COMMAND...: until the command succeeds, so many times a twentieth of a second
 wait_for() {
   left=$1
   shift
   until "$@"; do
     left=$((left - 1))
     [ $left -gt 0 ] || return 1
-    sleep 0.1
+    sleep 0.05
   done
 }
 
+# mount_all LINE...: as in fstab(5), in this order, by one program
+mount_all() {
+  for line; do echo "$line"; done > /etc/fstab
+  mount -a
+}
+
 mount_kernel_filesystems() {
-  mount -t proc proc /proc
-  mount -t sysfs sysfs /sys
-  mount -t devtmpfs devtmpfs /dev || echo "ramdisk: no devtmpfs: the devices are those of the ramdisk"
-  mkdir -p /dev/pts /dev/shm /dev/misc
-  mount -t devpts -o mode=620,gid=5 devpts /dev/pts
-  mount -t tmpfs -o mode=1777 tmpfs /dev/shm
-  mount -t tmpfs -o mode=755 tmpfs /run
+  mount_all "proc /proc proc" "sysfs /sys sysfs" "devtmpfs /dev devtmpfs" "tmpfs /run tmpfs mode=755" ||
+    fail "the kernel's own filesystems"
+  mkdir -p /dev/pts /dev/shm /dev/misc $daemons
+  mount_all "devpts /dev/pts devpts mode=620,gid=5" "tmpfs /dev/shm tmpfs mode=1777" || fail "mount below /dev"
 }
 
 read_command_line() {
@@ -124,17 +115,14 @@ read_command_line() {
   done < /etc/nodes
   [ -n "$address" ] || fail "the cluster has no node $number"
   case $cluster in new | join) ;; *) fail "cluster=$cluster is neither new nor join" ;; esac
-  hostname "$name"
+  echo "$name" > /proc/sys/kernel/hostname
 }
 
 load_modules() {
   while read -r module; do
     insmod "/modules/$module" || fail "insmod $module"
   done < /modules/load
-  mount -t configfs configfs /sys/kernel/config || fail "mount configfs"
-  for device in dlm-control dlm-monitor dlm_plock; do
-    [ -e /dev/misc/$device ] || ln -s ../$device /dev/misc/$device
-  done
+  ln -sf ../dlm-control ../dlm-monitor ../dlm_plock /dev/misc
   say "modules loaded"
 }
 
@@ -144,14 +132,10 @@ start_network() {
   say "network up: $interface $address"
 }
 
+# In the ramdisk's own memory, which stays. Mounted apart, as the root to which a node goes back in the end has to be.
 make_home_of_daemons() {
-  mkdir $daemons
-  # Of its own: what mounts /run anew may take away the right to run programs from there.
-  mount -t tmpfs -o mode=755 tmpfs $daemons
-  cp -a /cluster/. $daemons || fail "no memory for the daemons"
-  mount -o rbind /dev $daemons/dev
-  mount -t proc proc $daemons/proc
-  mount -o rbind /sys $daemons/sys
+  mount_all "configfs /sys/kernel/config configfs" "/cluster $daemons none bind" "/dev $daemons/dev none rbind" \\
+    "proc $daemons/proc proc" "/sys $daemons/sys none rbind" || fail "the folder of the daemons"
   fencing=0
   if [ -n "$fence" ]; then
     mount -t hostfs -o "$fence" none $daemons/fence || fail "the folder $fence of the host"
@@ -170,8 +154,12 @@ start_daemon() {
     exec -a "@\${program##*/}" "$program" "$@"' "$@" < /dev/null
 }
 
+# The last of its sockets, which have names and no files.
 corosync_answers() {
-  in_daemons corosync-quorumtool -s 2> /dev/null | grep -q '^Node ID'
+  while read -r socket; do
+    case $socket in *@quorum*) return 0 ;; esac
+  done < /proc/net/unix
+  return 1
 }
 
 # Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
@@ -192,55 +180,70 @@ may_join() {
 join_cluster() {
   # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
   start_daemon 256 $corosync || fail corosync
-  wait_for 300 corosync_answers || fail "corosync does not answer"
+  wait_for 600 corosync_answers || fail "corosync does not answer"
   say "corosync up"
   if [ $cluster = join ]; then
-    wait_for 6000 may_join || fail "the host does not let it join"
-    wait_for 600 has_members || fail "no member of the cluster is to be seen"
+    wait_for 12000 may_join || fail "the host does not let it join"
+    wait_for 1200 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
   fi
   start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
-  wait_for 300 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
+  wait_for 600 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
   say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
-  mkdir /run/sendsigs.omit.d
-  pidof \${corosync##*/} \${dlm_controld##*/} | tr ' ' '\\n' > /run/sendsigs.omit.d/cluster
 }
 
+# What ends all processes when the system goes down lets these live.
+name_daemons() {
+  mkdir /run/sendsigs.omit.d
+  for pid in $(pidof \${corosync##*/} \${dlm_controld##*/}); do echo "$pid"; done > /run/sendsigs.omit.d/cluster
+}
+
+# GFS2 waits for half a second before it looks at the locks: enough to tidy up in.
 mount_root() {
-  mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root || fail "mount $root_device"
+  mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
+  mounting=$!
+  name_daemons
+  rm -rf /modules
+  wait $mounting || fail "mount $root_device"
   [ -x "/root$init" ] || [ -L "/root$init" ] || fail "the root has no $init"
   say "root mounted"
 }
 
+make_folders() {
+  for folder in dev proc run sys tmp; do [ -d /root/$folder ] || mkdir /root/$folder; done
+}
+
+# copy_own PATH: to a name of its own first, so that it is there as a whole or not at all
+copy_own() {
+  [ ! -e "$own$1.new" ] || rm -rf "$own$1.new"
+  folder=$own\${1%/*}
+  [ -d "$folder" ] || mkdir -p "$folder"
+  cp -a "/root$1" "$own$1.new" && mv "$own$1.new" "$own$1"
+}
+
 # Paths of the root that each node has for itself: at its first start it gets what the shared root has there.
-mount_own_paths() {
+own_mounts() {
   own=/root/cluster/$name
   while read -r path; do
     if [ -L "/root$path" ] || [ ! -e "/root$path" ]; then continue; fi
-    if [ ! -e "$own$path" ]; then
-      rm -rf "$own$path.new"
-      mkdir -p "$own\${path%/*}"
-      { cp -a "/root$path" "$own$path.new" && mv "$own$path.new" "$own$path"; } || fail "the node's own $path"
-    fi
-    mount -o bind "$own$path" "/root$path" || fail "the node's own $path"
+    [ -e "$own$path" ] || copy_own "$path" || fail "the node's own $path"
+    set -- "$@" "$own$path /root$path none bind"
   done < /etc/own-paths
   mkdir /run/node
   echo "$name" > /run/node/hostname
-  [ ! -f /root/etc/hostname ] || mount -o bind /run/node/hostname /root/etc/hostname
+  [ ! -f /root/etc/hostname ] || set -- "$@" "/run/node/hostname /root/etc/hostname none bind"
   # A node's inittab is another than that of a host which boots the same root by itself.
-  [ ! -f /root/etc/inittab.ssi ] || mount -o bind /root/etc/inittab.ssi /root/etc/inittab
+  [ ! -f /root/etc/inittab.ssi ] || set -- "$@" "/root/etc/inittab.ssi /root/etc/inittab none bind"
+  mount_all "$@" "tmpfs /root/tmp tmpfs mode=1777" || fail "what the node has for itself"
 }
 
+# The ramdisk stays below the root, as the daemons run from it.
 hand_over() {
-  mkdir -p /root/dev /root/proc /root/sys /root/run /root/tmp
-  mount -t tmpfs -o mode=1777 tmpfs /root/tmp
   say "handing over to $init"
-  for folder in run dev sys proc; do
-    mount -o move /$folder /root/$folder || fail "move $folder"
-  done
-  # sysvinit would look for a policy of SELinux otherwise.
-  export SELINUX_INIT=YES
-  exec switch_root /root "$init" "$@"
+  cd /root || fail "the root is not there"
+  mount_all "/run /root/run none move" "/dev /root/dev none move" "/sys /root/sys none move" \\
+    "/proc /root/proc none move" ". / none move" || fail "the root can't take the place of the ramdisk"
+  exec chroot . "$init" "$@"
 }
 
 mount_kernel_filesystems
@@ -251,7 +254,8 @@ start_network
 make_home_of_daemons
 join_cluster
 mount_root
-mount_own_paths
+make_folders
+own_mounts
 hand_over "$@"
 `;
 }
@@ -321,28 +325,6 @@ exec < /dev/console > /dev/console 2>&1
 cd /
 read -r name < /proc/sys/kernel/hostname
 
-mounted() {
-  while read -r device point type rest; do
-    case $point in /root | /root/*) [ $type != "$1" ] || return 0 ;; esac
-  done < /proc/mounts
-  return 1
-}
-
-unmount_all() {
-  points=
-  while read -r device point type rest; do
-    case $point in
-      /root | /root/*) points="$type:$point $points" ;;
-    esac
-  done < /proc/mounts
-  for entry in $points; do
-    case $entry in
-      gfs2:*) umount "\${entry#*:}" 2> /dev/null ;;
-      *) umount "\${entry#*:}" 2> /dev/null || umount -l "\${entry#*:}" ;;
-    esac
-  done
-}
-
 # wait_while TENTHS COMMAND...
 wait_while() {
   left=$1
@@ -354,15 +336,23 @@ wait_while() {
   done
 }
 
-still_mounted() { unmount_all; mounted gfs2; }
-in_lockspace() { [ -n "$(ls /sys/kernel/dlm 2> /dev/null)" ]; }
+# Both have a folder for each filesystem that is mounted and each lockspace that the node is in.
+holds_root() {
+  for folder in /sys/fs/gfs2/* /sys/kernel/dlm/*; do
+    [ ! -d "$folder" ] || return 0
+  done
+  return 1
+}
 runs() { pidof "$1" > /dev/null; }
 
-left_root=yes
-wait_while ${UNMOUNT_TENTHS} still_mounted && wait_while ${DAEMON_TENTHS} in_lockspace || left_root=
-if [ -z "$left_root" ]; then
-  echo "$name could not let go of the root:"
-  cat /proc/mounts
+# With all that is mounted in it, at once. What is still in use somewhere goes when it is not any more.
+umount -l /root
+for loop in /sys/block/loop*/loop; do
+  [ ! -d "$loop" ] || { loop=\${loop%/loop} && losetup -d "/dev/\${loop##*/}"; }
+done
+if ! wait_while ${UNMOUNT_TENTHS} holds_root; then
+  # For the others this is a crash.
+  echo "$name can't let go of the root: something in the kernel still uses it"
   sync
   poweroff -f
 fi

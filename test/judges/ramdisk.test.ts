@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram';
 import { copyFileSync, existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
@@ -11,7 +10,7 @@ import { cpioRamdiskTree } from '../../pipelines/ramdisk/cpio-ramdisk.js';
 import { findModulesFolder } from '../../pipelines/ramdisk/modules-folder.js';
 import { programFiles } from '../../pipelines/ramdisk/shared-libraries.js';
 import { writeCpioRamdisk } from '../../pipelines/ramdisk/write-ramdisk.js';
-import { ClusterNode } from '../support/cluster-node.js';
+import { ClusterNode, multicastWorks } from '../support/cluster-node.js';
 import { CLUSTER_ROOT_TOOLS, clusterRoot } from '../support/cluster-root.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { describeWith, run } from '../support/tools.js';
@@ -75,23 +74,6 @@ function isDynamic(tree: Tree, path: string): boolean {
   } finally {
     source.close();
   }
-}
-
-/** Whether guests can talk to each other over multicast of this host. */
-function multicastWorks(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createSocket({ type: 'udp4', reuseAddr: true });
-    socket.once('error', () => resolve(false));
-    socket.bind(0, () => {
-      try {
-        socket.addMembership('239.192.77.1');
-        resolve(true);
-      } catch {
-        resolve(false);
-      }
-      socket.close();
-    });
-  });
 }
 
 /** The shared root's first program here: it shows what it finds, and does what its test wants of it. */
@@ -212,7 +194,7 @@ umount /mnt
       for (const line of [
         '/dev/ubda / gfs2 rw,',
         '/dev/ubda /var/log gfs2 rw,',
-        'tmpfs /run/cluster tmpfs ',
+        'rootfs /run/cluster rootfs ',
         'tmpfs /tmp tmpfs ',
       ])
         expect(output).toContain(line);

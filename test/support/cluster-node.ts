@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { NodeAgent } from '../../pipelines/nodes/agent.js';
 
 export interface NodeOptions {
   readonly number: number;
@@ -15,8 +18,34 @@ export interface NodeOptions {
   readonly scratch: string;
 }
 
+/** How a command in a node went. */
+export interface CommandResult {
+  /** Its exit status, or 128 and the number of the signal that ended it. */
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Multicast address and port of the network between the nodes: another one for each test run. */
+const GROUP = '239.192.77.1';
 const PORT = 20_000 + (process.pid % 20_000);
+
+/** Whether nodes can reach each other: over multicast of this host. */
+export function multicastWorks(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket({ type: 'udp4', reuseAddr: true });
+    socket.once('error', () => resolve(false));
+    socket.bind(0, () => {
+      try {
+        socket.addMembership(GROUP);
+        resolve(true);
+      } catch {
+        resolve(false);
+      }
+      socket.close();
+    });
+  });
+}
 
 const running = new Set<ClusterNode>();
 process.on('exit', () => {
@@ -29,6 +58,7 @@ export class ClusterNode {
   private ended = false;
   private readonly child: ChildProcess;
   private readonly folder: string;
+  private readonly agent: NodeAgent;
   private notify: () => void = () => {};
 
   constructor({ number, kernel, ramdisk, root, commandLine, scratch }: NodeOptions) {
@@ -40,10 +70,11 @@ export class ClusterNode {
         `initrd=${ramdisk}`,
         'rdinit=/init',
         `ubd0c=${root}`,
-        `eth0=mcast,fe:fd:0a:4d:00:0${number},239.192.77.1,${PORT},0`,
+        `eth0=mcast,fe:fd:0a:4d:00:0${number},${GROUP},${PORT},0`,
         'quiet',
         'con=null',
         'con0=null,fd:1',
+        'con1=fd:4,fd:5',
         `uml_dir=${this.folder}`,
         `umid=node${number}`,
         `node=${number}`,
@@ -53,10 +84,14 @@ export class ClusterNode {
         cwd: this.folder,
         detached: true,
         env: { ...process.env, HOME: this.folder, TMPDIR: '/dev/shm' },
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe', 'ignore', 'pipe', 'pipe'],
       },
     );
     running.add(this);
+    // Node's types know five streams only.
+    const streams: readonly unknown[] = this.child.stdio;
+    const [input, output] = streams.slice(4);
+    this.agent = new NodeAgent(`node${number}`, input as Writable, output as Readable);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (data: Buffer) => {
         this.console += data.toString('latin1');
@@ -65,6 +100,7 @@ export class ClusterNode {
     }
     this.child.once('exit', () => {
       this.ended = true;
+      this.agent.close();
       // What the pipe still holds is read first.
       setTimeout(() => this.notify(), 300);
     });
@@ -90,6 +126,30 @@ export class ClusterNode {
     return this.console;
   }
 
+  /** Runs a script of sh in the node, if the node's root has an agent that listens. */
+  async sh(script: string): Promise<CommandResult> {
+    if (!(await this.agent.whenThere(30_000))) throw new Error(`no agent in the node:\n${this.console}`);
+    const output = { 1: '', 2: '' };
+    const command = this.agent.run(['sh', '-c', script], {
+      onOutput: (stream, bytes, taken) => {
+        output[stream] += bytes.toString();
+        taken();
+      },
+    });
+    command.endInput();
+    const end = await command.end;
+    const status = end.kind === 'exit' ? end.code : 128 + end.number;
+    return { status, stdout: output[1], stderr: output[2] };
+  }
+
+  /** Waits until the node has gone off by itself. Throws when it does not. */
+  async ends(milliseconds: number): Promise<void> {
+    for (const until = performance.now() + milliseconds; !this.ended; ) {
+      if (performance.now() > until) throw new Error(`the node runs on; its console:\n${this.console}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** To all processes of the guest: they are processes of the host. */
   signal(name: NodeJS.Signals): void {
     if (this.child.pid === undefined) return;
@@ -104,8 +164,7 @@ export class ClusterNode {
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     while (!this.ended) await new Promise((resolve) => setTimeout(resolve, 50));
-    this.child.stdout?.destroy();
-    this.child.stderr?.destroy();
+    for (const stream of this.child.stdio) stream?.destroy();
     running.delete(this);
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -7,13 +7,13 @@ const project = join(import.meta.dirname, '../..');
 
 /**
  * Compiles a program of the project, and all it imports from it, into a folder of its own: for tests that need another
- * process. Returns the path of what `node` runs.
+ * process. `others` are put there too. Returns the path of what `node` runs.
  */
-export function compiled(entry: string): string {
+export function compiled(entry: string, ...others: string[]): string {
   const folder = temporaryFolder();
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"0.0.0"}');
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
-  const pending = [join(project, entry)];
+  const pending = [entry, ...others].map((name) => join(project, name));
   const seen = new Set(pending);
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const text = readFileSync(next, 'utf8');

@@ -115,7 +115,7 @@ describe('the ramdisk of a GFS2 cluster', () => {
         'the kernel module dlm',
         'the program corosync',
         'the program dlm_controld',
-        'the applet switch_root of /bin/busybox',
+        'the applet insmod of /bin/busybox',
       ]),
     );
     expect(hint).toBe(

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { compiled } from './compiled.js';
+import type { CommandResult } from './ssi-image.js';
+
+const COMMANDS = ['start', 'add', 'rm', 'stop', 'status', 'exec', 'log', 'console'] as const;
+export type ClusterCommand = (typeof COMMANDS)[number];
+
+export interface ClusterCommandOptions {
+  readonly input?: string | Buffer;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+/** The commands of clusters, as a user with a home folder of its own would run them. */
+export class ClusterCommands {
+  private readonly programs: string;
+
+  constructor(readonly home: string) {
+    const [first = '', ...others] = ['supervisor', ...COMMANDS].map((name) => `scripts/ssi-${name}.ts`);
+    this.programs = dirname(compiled(first, ...others));
+  }
+
+  /** Runs a command to its end. */
+  run(command: ClusterCommand, args: readonly string[], options: ClusterCommandOptions = {}): CommandResult {
+    const { status, stdout, stderr, error } = spawnSync(process.execPath, [this.program(command), ...args], {
+      encoding: 'utf8',
+      timeout: 300_000,
+      maxBuffer: 64 * 1024 * 1024,
+      input: options.input ?? '',
+      cwd: options.cwd ?? this.home,
+      env: this.environment(options.env),
+    });
+    if (error !== undefined) throw error;
+    return { status, stdout, stderr };
+  }
+
+  /** Runs a command that has to succeed; its standard output. */
+  output(command: ClusterCommand, ...args: string[]): string {
+    const { status, stdout, stderr } = this.run(command, args);
+    if (status !== 0)
+      throw new Error(`ssi-${command} ${args.join(' ')} exited with ${status}:\n${stderr}${stdout}`);
+    return stdout;
+  }
+
+  /** Starts a command that goes on meanwhile. */
+  start(
+    command: ClusterCommand,
+    args: readonly string[],
+  ): { child: ChildProcess; end: Promise<CommandResult> } {
+    const child = spawn(process.execPath, [this.program(command), ...args], {
+      cwd: this.home,
+      env: this.environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name]?.on('data', (bytes: Buffer) => {
+        output[name] += bytes.toString('utf8');
+      });
+    const end = new Promise<CommandResult>((resolve) => {
+      child.once('close', (status) => resolve({ status, ...output }));
+    });
+    return { child, end };
+  }
+
+  /** Processes of this home's clusters that run: guests, switches, supervisors. */
+  processes(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .filter((name) => {
+        try {
+          const environment = `\0${readFileSync(`/proc/${name}/environ`, 'latin1')}`;
+          if (/^State:\s+Z/m.test(readFileSync(`/proc/${name}/status`, 'latin1'))) return false;
+          return (
+            environment.includes(`\0HOME=${this.home}`) || environment.includes(`=${this.home}/.ssiuml/`)
+          );
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+
+  /** Waits until no process of the clusters is left, which they have to see to themselves; kills what stays. */
+  async whenAllGone(milliseconds = 5000): Promise<number[]> {
+    const until = performance.now() + milliseconds;
+    while (this.processes().length > 0 && performance.now() < until) await sleep(50);
+    const left = this.processes();
+    this.killAll();
+    return left;
+  }
+
+  /** For the end of a test that failed. */
+  killAll(): void {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+    }
+  }
+
+  /** What a folder below the home holds; nothing when there is none. */
+  names(...path: string[]): string[] {
+    try {
+      return readdirSync(join(this.home, ...path)).sort();
+    } catch {
+      return [];
+    }
+  }
+
+  private program(command: ClusterCommand): string {
+    return join(this.programs, `ssi-${command}.js`);
+  }
+
+  private environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+    const { XDG_RUNTIME_DIR: _, ...own } = process.env;
+    return { ...own, HOME: this.home, NO_COLOR: '1', TERM: 'dumb', ...more };
+  }
+}
