@@ -19,7 +19,7 @@ export interface NodeOptions {
 }
 
 /** How a command in a node went. */
-export interface CommandResult {
+interface CommandResult {
   /** Its exit status, or 128 and the number of the signal that ended it. */
   readonly status: number;
   readonly stdout: string;
@@ -72,6 +72,8 @@ export class ClusterNode {
         `ubd0c=${root}`,
         `eth0=mcast,fe:fd:0a:4d:00:0${number},${GROUP},${PORT},0`,
         'quiet',
+        // As ssi-start has it.
+        ...['initcall_blacklist=raid6_select_algo', 'selinux=0', 'audit=0'],
         'con=null',
         'con0=null,fd:1',
         'con1=fd:4,fd:5',
