@@ -10,6 +10,8 @@ import type { MmdebstrapSettings } from '../recipe/recipe.js';
 
 /** mmdebstrap needs minutes, hours only where something hangs. */
 const TIME_LIMIT_SECONDS = 3600;
+/** mmdebstrap copies these from the host, so that packages can be installed: nothing of it goes into the image. */
+const FORGET_HOST = '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"';
 /** Last lines of its output that an error shows. */
 const SHOWN_LINES = 12;
 
@@ -75,6 +77,7 @@ async function runMmdebstrap(
       `--variant=${settings.variant}`,
       `--components=${settings.components.join(',')}`,
       '--format=tar',
+      FORGET_HOST,
       ...settings.include.map((name) => `--include=${name}`),
       ...settings.exclude.map((path) => `--dpkgopt=path-exclude=${path}`),
       settings.suite,

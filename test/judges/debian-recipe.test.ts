@@ -33,6 +33,9 @@ describeWith(
       const [artifact] = (JSON.parse(stage) as { artifacts: { path: string }[] }).artifacts;
       const { tree, close } = await openTree(artifact?.path ?? '', { pace: new Pace() });
       expect([...tree.entries()].length).toBeGreaterThan(7000);
+      // Nothing of the host that built it.
+      expect(tree.get('/etc/resolv.conf')).toBeUndefined();
+      expect(tree.get('/etc/hostname')).toMatchObject({ type: 'file', size: 'cluster\n'.length });
       await expectGfs2Accepted({ image, tree, scratch: folder });
       close();
       await expectWritable(image, folder);
