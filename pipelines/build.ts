@@ -5,6 +5,7 @@ import { DiagnosticError, usageError } from '../images/diagnostic.js';
 import { nearestWord } from '../images/suggestion.js';
 import type { Cache } from './cache/cache.js';
 import type { Artifact } from './cache/record.js';
+import { RemoteCache, type RemoteSettings } from './cache/remote/remote-cache.js';
 import { Engine, type Known } from './engine/engine.js';
 import type { BuildEvent, EventListener } from './engine/events.js';
 import type { Stage } from './engine/stage.js';
@@ -21,6 +22,8 @@ import type { Pipeline, PipelineOutput } from './pipeline.js';
 
 export interface BuildOptions {
   readonly cache: Cache;
+  /** A cache on another machine, for what this one lacks. */
+  readonly remote?: RemoteSettings;
   /** Output folder. */
   readonly out: string;
   readonly jobs: number;
@@ -79,8 +82,10 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
       recipe: pipeline.recipe,
       stages: pipeline.stages.map(({ name, title }) => ({ name, title })),
     });
+    const remote = openRemote(options);
     const engine = new Engine({
       cache,
+      ...(remote === undefined ? {} : { remote }),
       recipe: pipeline.recipe,
       jobs: options.jobs,
       pace: options.pace,
@@ -93,8 +98,10 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
       keepWork: options.keepWork,
     });
     const work = { pipeline, engine, folder, options };
-    const made = await finished(engine, () =>
-      engine.settle(() => (target === undefined ? everything(work) : part(work, target))),
+    const made = await withRemote(remote, work, () =>
+      finished(engine, () =>
+        engine.settle(() => (target === undefined ? everything(work) : part(work, target))),
+      ),
     );
     warn();
     const milliseconds = Math.round(performance.now() - start);
@@ -107,6 +114,31 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
     throw error;
   } finally {
     folder.release();
+  }
+}
+
+function openRemote(options: BuildOptions): RemoteCache | undefined {
+  const { remote, cache, pace, signal, listener } = options;
+  if (remote === undefined) return undefined;
+  const onTrouble = (message: string): void => listener({ type: 'warning', message });
+  return new RemoteCache({ ...remote, cache, pace, signal, onTrouble });
+}
+
+/** Also when the work fails, what was done by then goes to the remote cache. */
+async function withRemote<T>(
+  remote: RemoteCache | undefined,
+  { engine, options }: Work,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (remote === undefined) return work();
+  try {
+    const [worked] = await Promise.allSettled([work()]);
+    if (!options.signal.aborted) await remote.push(engine.used);
+    throwWorst([worked]);
+    return (worked as PromiseFulfilledResult<T>).value;
+  } finally {
+    await remote.close();
+    options.listener({ type: 'remote-done', ...remote.report() });
   }
 }
 

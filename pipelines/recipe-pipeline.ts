@@ -1,7 +1,9 @@
 import type { Stage, StageInput } from './engine/stage.js';
 import type { Pipeline, PipelineOutput } from './pipeline.js';
 import {
+  type Ext2Recipe,
   type Gfs2Recipe,
+  isExt2Recipe,
   isGfs2Recipe,
   isOpenGfsRecipe,
   type OpenGfsRecipe,
@@ -11,6 +13,7 @@ import { type PipelineOptions, StageList } from './stage-list.js';
 import { baseTreeStage } from './stages/base-tree.js';
 import { checkStage, gfs2CheckStage } from './stages/check.js';
 import { configureStage } from './stages/configure.js';
+import { ext2ImageStage } from './stages/ext2-image.js';
 import { gfs2ImageStage } from './stages/gfs2-image.js';
 import { KERNEL_NAME, kernelStage } from './stages/kernel.js';
 import { ENVELOPE_NOTE, lockTableStage } from './stages/lock-table.js';
@@ -25,7 +28,7 @@ import { checkFilesystem, rootImageStage } from './stages/root-image.js';
 import { START_FILE_NAME, startFileStage } from './stages/start-file.js';
 
 /** What is made, beside the stages that make it. */
-interface Made {
+export interface Made {
   readonly outputs: PipelineOutput[];
   readonly checks: Stage[];
   readonly notes: string[];
@@ -44,7 +47,9 @@ export function recipePipeline(recipe: Recipe, options: PipelineOptions): Pipeli
     ? openGfsImages(recipe, base, stages, made)
     : isGfs2Recipe(recipe)
       ? gfs2Image(recipe, base, stages, made)
-      : undefined;
+      : isExt2Recipe(recipe)
+        ? ext2Image(recipe, base, stages, made)
+        : undefined;
   if (image === undefined) throw new RangeError('a filesystem of a type that is not known');
   nodeFiles(image, base, stages, made);
   const { name, summary, epoch } = recipe;
@@ -59,7 +64,8 @@ export function recipePipeline(recipe: Recipe, options: PipelineOptions): Pipeli
   };
 }
 
-function artifact(stage: Stage, name: string): StageInput {
+/** What another stage makes, as an input. */
+export function artifact(stage: Stage, name: string): StageInput {
   return { kind: 'artifact', stage, artifact: name };
 }
 
@@ -96,7 +102,7 @@ function configuredRoot(base: Stage, stages: StageList): Stage {
 }
 
 /** A root's image, and what it was filled with. */
-interface RootImage {
+export interface RootImage {
   readonly configured: Stage;
   readonly root: string;
   readonly cidev?: string;
@@ -137,8 +143,22 @@ function gfs2Image(recipe: Gfs2Recipe, base: Stage, stages: StageList, made: Mad
   return { configured, root: image };
 }
 
+/** The plain case: a root that one node has for itself. */
+function ext2Image(recipe: Ext2Recipe, base: Stage, stages: StageList, made: Made): RootImage {
+  const configured = configuredRoot(base, stages);
+  const rootImage = stages.add(ext2ImageStage(recipe, artifact(configured, 'tree')));
+  const { image } = recipe.filesystem;
+  made.outputs.push({ name: image, stage: rootImage, artifact: image });
+  return { configured, root: image };
+}
+
 /** 4.8 and 2.4: the ramdisks, the kernel, and the file that names all of them. */
-function nodeFiles({ configured, root, cidev }: RootImage, base: Stage, stages: StageList, made: Made): void {
+export function nodeFiles(
+  { configured, root, cidev }: RootImage,
+  base: Stage,
+  stages: StageList,
+  made: Made,
+): void {
   const { recipe } = stages;
   const tree = artifact(configured, 'tree');
   const { ramdisk, kernel } = recipe;

@@ -149,7 +149,8 @@ function isCvs(source: Source | CvsSource): source is CvsSource {
   return 'module' in source;
 }
 
-function isDirectory(source: Source): boolean {
+/** Whether a source is a directory of this host. */
+export function isDirectory(source: Source): boolean {
   return !isRemote(source) && statSync(source.location, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 

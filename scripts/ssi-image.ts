@@ -155,9 +155,21 @@ function recipeCommands(
     .option('--jobs <N>', 'stages that run at once (default: one for each processor)')
     .option(...CACHE_DIR)
     .option('--no-cache', 'neither use nor keep results of stages')
+    .option('--remote-cache <URL|DIR>', 'a cache for what this one lacks (default: SSI_IMAGES_REMOTE_CACHE)')
+    .option(
+      '--remote-mode <MODE>',
+      'read, write or readwrite (default: SSI_IMAGES_REMOTE_MODE, or readwrite)',
+    )
+    .option('--remote-patience <SECONDS>', 'how much of the time of the build it may cost (default: 25)')
+    .option('--backend <NAME>', "native (default), or host: the HOWTO's own commands, as root")
+    .option('--dry-run', 'print the shell script that --backend host runs, and do nothing')
+    .option('--mount-point <DIR>', 'with --backend host: where the root is mounted (default: /mnt)')
+    .option('--host-tools <DIR>', 'with --backend host: a folder of programs to look into first')
     .option('--offline', 'use no network: fetch nothing that is not here')
     .option('--locked', 'a Debian base has to come out with the packages that DIR/manifest.json records')
     .option('--keep-work', 'leave the work folders of the stages that run')
+    .option('--summary <FILE>', 'append a table of the stages to a file, in Markdown')
+    .option('--junit <FILE>', 'write the stages as JUnit XML')
     .option('--json', 'events on standard error and the result on standard output as JSON')
     .action(async (recipe, options) =>
       finish(await (await import('./verbs/build.js')).build(recipe, options)),
@@ -184,6 +196,24 @@ function recipeCommands(
     .option(...SET)
     .action(async (recipes, options) =>
       finish(await (await import('./verbs/check.js')).check(recipes, options)),
+    );
+  verb('doctor [RECIPE]', 'what this host has and lacks; exit 1 when RECIPE needs what is missing')
+    .option(...SET)
+    .option('--backend <NAME>', 'native (default) or host')
+    .option('--mount-point <DIR>', 'as build has it')
+    .option('--host-tools <DIR>', 'as build has it')
+    .option('--clean', 'take away what host builds left that were killed')
+    .option('--json', 'as JSON')
+    .action(async (recipe, options) =>
+      finish(await (await import('./verbs/doctor.js')).doctor(recipe, options)),
+    );
+  verb(
+    'edit-root <RECIPE> <ROOT>',
+    'do to a mounted root what the HOWTO leaves to an editor: files, inittab, network scripts',
+  )
+    .option(...SET)
+    .action(async (recipe, root, options) =>
+      finish(await (await import('./verbs/edit-root.js')).editRoot(recipe, root, options)),
     );
   verb('schema', 'the JSON Schema of a recipe, for editors').action(async () =>
     finish(await (await import('./verbs/schema.js')).schema()),
@@ -213,6 +243,24 @@ function cacheCommands(program: Command, finish: (code: number) => void): void {
     .option('--all', 'everything goes')
     .option('--dry-run', 'only say what would go')
     .action(async (options) => finish(await (await import('./verbs/cache.js')).cachePrune(options)));
+  verb('pin <ENTRY...>', 'keep entries when it is pruned; ENTRY is a key, RECIPE or RECIPE/STAGE').action(
+    async (entries, options) =>
+      finish(await (await import('./verbs/cache.js')).cachePin(entries, options, true)),
+  );
+  verb('unpin <ENTRY...>', 'let them go again').action(async (entries, options) =>
+    finish(await (await import('./verbs/cache.js')).cachePin(entries, options, false)),
+  );
+  verb('export <FILE|DIR>', 'write entries to one archive; in a DIR its name says what it holds')
+    .option('--used <MANIFEST>', 'only what that build used (repeatable)', collect, [] as string[])
+    .option('--json', 'as JSON')
+    .action(async (file, options) =>
+      finish(await (await import('./verbs/cache.js')).cacheExport(file, options)),
+    );
+  verb('import <FILE...>', 'take the entries of archives, checked')
+    .option('--json', 'one JSON object a line')
+    .action(async (files, options) =>
+      finish(await (await import('./verbs/cache.js')).cacheImport(files, options)),
+    );
   verb('verify', 'read everything and compare it with its digest; what is damaged is put aside')
     .option('--json', 'as JSON')
     .action(async (options) => finish(await (await import('./verbs/cache.js')).cacheVerify(options)));

@@ -4,7 +4,9 @@ import type { Pace } from '../../images/bytes/pace.js';
 import type { Cache } from './cache.js';
 import { tryLock } from './lock.js';
 import { namesIn } from './names-in.js';
+import { pinnedKeys } from './pins.js';
 import { blobsOf } from './record.js';
+import { sweepLayouts } from './remote/layout-book.js';
 
 /** One run of a stage that the cache keeps. */
 export interface CacheEntry {
@@ -16,16 +18,35 @@ export interface CacheEntry {
   /** Bytes on the disk of what it made; what several entries share counts for each. */
   readonly allocated: number;
   readonly blobs: readonly string[];
+  /** Stays when the cache is pruned. */
+  readonly pinned: boolean;
 }
 
 /** All entries, the latest used first. */
 export function cacheEntries(cache: Cache): CacheEntry[] {
+  const pins = pinnedKeys(cache);
   const entries = [...cache.records()].map(({ key, record, used }) => {
     const blobs = blobsOf(record);
     const allocated = blobs.reduce((sum, sha256) => sum + allocatedBytes(cache.blobPath(sha256)), 0);
-    return { key, stage: record.stage, recipe: record.recipe, used, allocated, blobs };
+    return { key, stage: record.stage, recipe: record.recipe, used, allocated, blobs, pinned: pins.has(key) };
   });
   return entries.sort((a, b) => b.used - a.used || (a.key < b.key ? -1 : 1));
+}
+
+/** What the entries of each recipe take on the disk, the most first; what its stages share counts once. */
+export function bytesByRecipe(cache: Cache): (readonly [recipe: string, bytes: number])[] {
+  const blobs = new Map<string, Set<string>>();
+  for (const entry of cacheEntries(cache)) {
+    const known = blobs.get(entry.recipe) ?? new Set();
+    for (const sha256 of entry.blobs) known.add(sha256);
+    blobs.set(entry.recipe, known);
+  }
+  return [...blobs]
+    .map(([recipe, of]) => {
+      const bytes = [...of].reduce((sum, sha256) => sum + allocatedBytes(cache.blobPath(sha256)), 0);
+      return [recipe, bytes] as const;
+    })
+    .sort(([, a], [, b]) => b - a);
 }
 
 /** What the cache takes on the disk, in bytes. */
@@ -83,10 +104,11 @@ const YOUNG_MILLISECONDS = 60 * 60_000;
 
 /**
  * Removes what was not used for longest, until what stays is within the limits; then blobs that nothing names, and what
- * was put aside. What a build uses just now is left alone.
+ * was put aside. What a build uses just now is left alone, and what is pinned stays.
  */
 export function prune(cache: Cache, options: PruneOptions): Pruned {
-  const entries = cacheEntries(cache);
+  // What is pinned has its place before all else.
+  const entries = cacheEntries(cache).sort((a, b) => Number(b.pinned) - Number(a.pinned));
   const kept = new Set<string>();
   const removed: CacheEntry[] = [];
   let bytes = 0;
@@ -96,7 +118,7 @@ export function prune(cache: Cache, options: PruneOptions): Pruned {
       .reduce((sum, sha256) => sum + allocatedBytes(cache.blobPath(sha256)), 0);
     const isOld = options.maxAge !== undefined && options.now - entry.used > options.maxAge;
     const isTooMuch = options.maxBytes !== undefined && bytes + added > options.maxBytes;
-    if ((isOld || isTooMuch) && !isInUse(cache, entry.key)) {
+    if ((isOld || isTooMuch) && !entry.pinned && !isInUse(cache, entry.key)) {
       removed.push(entry);
       continue;
     }
@@ -106,6 +128,7 @@ export function prune(cache: Cache, options: PruneOptions): Pruned {
   if (!options.dryRun) for (const { key } of removed) rmSync(cache.recordPath(key), { force: true });
   const released = new Set(removed.flatMap(({ blobs }) => blobs));
   const freed = removeOrphans(cache, kept, released, options) + emptyBad(cache, options);
+  if (!options.dryRun) sweepLayouts(cache);
   return { entries: removed, freed };
 }
 

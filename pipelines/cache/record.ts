@@ -77,3 +77,10 @@ export function blobsOf(record: StageRecord): string[] {
   const stored = Object.values(record.artifacts).filter((artifact) => artifact.stored);
   return [...new Set([...stored.map(({ sha256 }) => sha256), ...record.references])];
 }
+
+/** Whether two runs made the same bytes. */
+export function isSameResult(a: StageRecord, b: StageRecord): boolean {
+  const digestsOf = ({ artifacts }: StageRecord): string =>
+    canonicalJson(Object.fromEntries(Object.entries(artifacts).map(([name, { sha256 }]) => [name, sha256])));
+  return digestsOf(a) === digestsOf(b);
+}

@@ -4,12 +4,14 @@ import { DiagnosticError, hostError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { decodeTree } from '../../images/tree/tree-file.js';
 import type { Cache } from '../cache/cache.js';
-import { canonicalJson } from '../cache/canonical-json.js';
-import { type Artifact, blobsOf, keyOf, type StageRecord } from '../cache/record.js';
+import { type Artifact, blobsOf, isSameResult, keyOf, type StageRecord } from '../cache/record.js';
+import type { UsedResult } from '../cache/remote/remote-cache.js';
+import { allOf } from './all-of.js';
 import { Contents } from './contents.js';
 import type { EventListener, RunReason } from './events.js';
 import { type HostInput, HostInputs, keyFieldsOf, movedFault, type ResolvedInput } from './key.js';
 import { Limiter } from './limiter.js';
+import type { RemoteResults } from './remote-results.js';
 import type { Stage } from './stage.js';
 import type { MadeFile } from './stage-artifacts.js';
 import { runStage } from './stage-run.js';
@@ -17,6 +19,7 @@ import { toolVersion } from './tool-version.js';
 
 export interface EngineOptions {
   readonly cache: Cache;
+  readonly remote?: RemoteResults;
   readonly recipe: string;
   readonly jobs: number;
   readonly pace: Pace;
@@ -70,6 +73,7 @@ export class Engine {
   private readonly trees = new Map<string, Tree>();
   private readonly commits: Promise<void>[] = [];
   private commitFault: unknown;
+  private readonly usedKeys = new Map<string, UsedResult>();
 
   constructor(readonly options: EngineOptions) {
     this.hostInputs = new HostInputs(options.cache.statCache, options.pace);
@@ -116,6 +120,11 @@ export class Engine {
     }
   }
 
+  /** What it knows by now. */
+  get used(): Iterable<UsedResult> {
+    return this.usedKeys.values();
+  }
+
   /** Waits until everything that ran is in the cache. Throws a DiagnosticError when that can't take it. */
   async committed(): Promise<void> {
     await Promise.all(this.commits);
@@ -141,12 +150,18 @@ export class Engine {
       return made?.sha256 === wanted.sha256 ? made.path : locate(wanted);
     }
     const isGood = cache.hasBlob(wanted) && (await cache.checkBlob(wanted.sha256, pace));
-    if (!isGood) return undefined;
+    if (!isGood && !(await this.fetched(known.key, wanted.sha256))) return undefined;
     // A tree is no good without what it refers to. A file of the user's in one recipe may be a download in another.
     const { references, hostFiles } = known.record;
     for (const reference of [...references, ...hostFiles.filter((file) => !this.hostFiles.has(file))])
-      if (!(await cache.checkBlob(reference, pace))) return undefined;
+      if (!(await cache.checkBlob(reference, pace)) && !(await this.fetched(known.key, reference)))
+        return undefined;
     return cache.blobPath(wanted.sha256);
+  }
+
+  /** Whether a blob that is not here is now: the remote cache had it. */
+  private async fetched(key: string, sha256: string): Promise<boolean> {
+    return (await this.options.remote?.blob(key, sha256)) === true;
   }
 
   /** The same for a stage that runs and whose inputs were all here when it began. */
@@ -199,16 +214,29 @@ export class Engine {
     const key = keyOf(await keyFieldsOf(stage, inputs));
     const ran = this.ran.get(key);
     if (ran !== undefined) return ran;
-    const record = this.recordOf(stage, key);
+    const local = this.recordOf(stage, key);
+    const record = local ?? (await this.remoteRecordOf(stage, key));
     if (record === undefined) return this.run(stage, inputs, 'new');
     cache.touch([cache.recordPath(key), ...blobsOf(record).map((sha256) => cache.blobPath(sha256))]);
-    listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record) });
+    const from = local === undefined ? ({ from: 'remote' } as const) : {};
+    listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record), ...from });
+    this.usedKeys.set(key, { key, record, ran: false });
     return { key, record, ran: false };
   }
 
   /** What the cache knows of a key, if it is about all that the stage makes. */
   private recordOf(stage: Stage, key: string): StageRecord | undefined {
-    const record = this.options.cache.record(key);
+    return this.whole(stage, this.options.cache.record(key));
+  }
+
+  /** What the remote cache knows of it; from now on this one does too. */
+  private async remoteRecordOf(stage: Stage, key: string): Promise<StageRecord | undefined> {
+    const record = this.whole(stage, await this.options.remote?.record(key));
+    if (record !== undefined) this.commit(key, record, Promise.resolve(), () => {});
+    return record;
+  }
+
+  private whole(stage: Stage, record: StageRecord | undefined): StageRecord | undefined {
     const isWhole = stage.artifacts.every(
       (name) => record?.artifacts[name]?.stored === (stage.keeping === 'stored'),
     );
@@ -257,6 +285,7 @@ export class Engine {
       const done = reason === 'asked' ? undefined : await this.doneMeanwhile(stage, key, reason);
       if (done !== undefined) {
         listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(done) });
+        this.usedKeys.set(key, { key, record: done, ran: false });
         return { key, record: done, ran: false };
       }
       const outcome = await this.limiter.run(() =>
@@ -279,6 +308,7 @@ export class Engine {
       this.commit(key, outcome.record, outcome.stored, lock.release);
       const known = { key, record: outcome.record, ran: true };
       this.ran.set(key, known);
+      this.usedKeys.set(key, known);
       return known;
     } catch (error) {
       if (error instanceof DiagnosticError)
@@ -359,23 +389,6 @@ function vanished(stage: Stage) {
     `what the stage ${stage.name} made vanished from the cache while the build ran`,
     "Run it again, and don't clear the cache meanwhile.",
   );
-}
-
-function isSameResult(a: StageRecord, b: StageRecord): boolean {
-  const digestsOf = ({ artifacts }: StageRecord) =>
-    canonicalJson(Object.fromEntries(Object.entries(artifacts).map(([name, { sha256 }]) => [name, sha256])));
-  return digestsOf(a) === digestsOf(b);
-}
-
-/** Waits for all, also when one fails: nothing goes on behind the back of who reports the failure. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  const failed = settled.filter((result) => result.status === 'rejected');
-  const isInterruption = (error: unknown): boolean =>
-    error instanceof DiagnosticError && error.diagnostics.some(({ kind }) => kind === 'interrupted');
-  const worst = failed.find(({ reason }) => !isInterruption(reason)) ?? failed[0];
-  if (worst !== undefined) throw worst.reason;
-  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
 function idOf(stage: Stage, artifact: string): string {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../../images/diagnostic.js';
+import type { RemoteReport } from '../cache/remote/remote-cache.js';
 
 /** Why a stage runs. */
 export type RunReason =
@@ -12,7 +13,14 @@ export type RunReason =
 /** Everything that can happen in a build. The engine only tells; presenters show. */
 export type BuildEvent =
   | { readonly type: 'build-start'; readonly recipe: string; readonly stages: readonly StageTitle[] }
-  | { readonly type: 'stage-hit'; readonly stage: string; readonly key: string; readonly bytes: number }
+  | {
+      readonly type: 'stage-hit';
+      readonly stage: string;
+      readonly key: string;
+      readonly bytes: number;
+      /** Where its record comes from, when that is not the cache on this machine. */
+      readonly from?: 'remote';
+    }
   | { readonly type: 'stage-wait'; readonly stage: string; readonly process: number }
   | { readonly type: 'stage-start'; readonly stage: string; readonly key: string; readonly reason: RunReason }
   | {
@@ -43,6 +51,7 @@ export type BuildEvent =
       /** Whether the file in the output folder stayed as it was. */
       readonly kept: boolean;
     }
+  | ({ readonly type: 'remote-done' } & RemoteReport)
   | {
       readonly type: 'build-done';
       readonly folder: string;

@@ -125,15 +125,17 @@ export async function connectOrLaunch(places: ClusterPlaces, program: string): P
 }
 
 /**
- * The places of the cluster that a command without a name means: the only one that runs, else the default one. Throws a
- * DiagnosticError when several run.
+ * The places of the cluster that a command without a name means: the only one that runs, or the only one there is, or else
+ * the default one. Throws a DiagnosticError when several run.
  */
 export function placesMeant(name: string | undefined): ClusterPlaces {
   if (name !== undefined) return placesOf(name);
-  const running = knownClusters().filter((known) => isSupervised(placesOf(known)));
+  const known = knownClusters();
+  const running = known.filter((each) => isSupervised(placesOf(each)));
   if (running.length > 1)
     throw usageError(`several clusters are running: ${running.join(', ')}`, 'Say which: --name NAME.');
-  return placesOf(running[0] ?? DEFAULT_CLUSTER);
+  const [only = DEFAULT_CLUSTER] = running.length === 1 ? running : known.length === 1 ? known : [];
+  return placesOf(only);
 }
 
 async function connected(path: string): Promise<Socket | undefined> {

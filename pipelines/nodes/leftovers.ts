@@ -3,6 +3,7 @@ import { hostError } from '../../images/diagnostic.js';
 import { tryLock } from '../cache/lock.js';
 import { removeAll } from '../cache/scratch.js';
 import { MARK_VARIABLE } from './guest-process.js';
+import { removeMemoryFolders } from './memory-folder.js';
 import type { ClusterPlaces } from './places.js';
 import { endGroup } from './process-group.js';
 import { supervisorState } from './supervisor-state.js';
@@ -20,13 +21,12 @@ export async function endLeftovers(places: ClusterPlaces): Promise<void> {
         'No node can be started while it may write the root.',
       );
   }
+  removeMemoryFolders(places.folder);
   const state = supervisorState(places);
   // What the file says is only removed where it looks like what it should be.
   if (state === undefined) return;
   if (/\/(ssiuml|run|ssiuml-\d+)\/[^/]+$/.test(state.runtime) && state.runtime.endsWith(`/${places.name}`))
     removeAll(state.runtime);
-  if (state.memoryFolder !== undefined && /\/ssiuml-[A-Za-z0-9]{6}$/.test(state.memoryFolder))
-    removeAll(state.memoryFolder);
 }
 
 /** The same for a cluster that nobody has. */

@@ -1,6 +1,9 @@
-import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hostError } from '../../images/diagnostic.js';
+import { removeAll } from '../cache/scratch.js';
 
 const MIB = 1024 * 1024;
 /** What a node needs beside its memory: processes of the host, MiB. */
@@ -43,6 +46,25 @@ export function findMemoryFolder(
 /** This host, with these folders to choose from. */
 export function memoryHost(folders: readonly string[]): MemoryHost {
   return { folders, mounts: textOf('/proc/self/mounts'), meminfo: textOf('/proc/meminfo') };
+}
+
+/** How the names of a cluster's memory folders begin: `folder` is its own. */
+export function memoryPrefix(folder: string): string {
+  return `ssiuml-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}-`;
+}
+
+/** Removes the memory folders of a cluster that is no more. */
+export function removeMemoryFolders(folder: string): void {
+  const prefix = memoryPrefix(folder);
+  for (const parent of memoryFolders()) {
+    let names: string[];
+    try {
+      names = readdirSync(parent);
+    } catch {
+      continue;
+    }
+    for (const name of names) if (name.startsWith(prefix)) removeAll(join(parent, name));
+  }
 }
 
 /** The host's memory first: what lies on a disk is written there. */

@@ -8,7 +8,7 @@ import type { ClusterListener } from './cluster-events.js';
 import { type ClusterSettings, checkSettings } from './cluster-settings.js';
 import { type ImageLock, lockImage } from './image-lock.js';
 import { kernelForProcessor } from './kernel-for-processor.js';
-import { findMemoryFolder } from './memory-folder.js';
+import { findMemoryFolder, memoryPrefix } from './memory-folder.js';
 import type { ClusterPlaces } from './places.js';
 import { readSharedImage, type SharedImage } from './shared-image.js';
 import { prepareWorkingCopy } from './working-copy.js';
@@ -69,7 +69,7 @@ export async function prepareCluster(
       lockTable: lockTable ?? '/dev/null',
       lockServerRamdisk: settings.lockServerRamdisk ?? '/dev/null',
     });
-    memoryFolder = mkdtempSync(join(memoryParent, 'ssiuml-'));
+    memoryFolder = mkdtempSync(join(memoryParent, memoryPrefix(places.folder)));
     const made = memoryFolder;
     return {
       settings,

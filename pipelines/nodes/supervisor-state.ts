@@ -8,8 +8,6 @@ const schema = z.object({
   pid: z.number().int().positive(),
   runtime: z.string(),
   socket: z.string(),
-  /** Folder of the nodes' memory, once there is one. */
-  memoryFolder: z.string().optional(),
 });
 
 /** What a supervisor says of itself in its cluster's folder. */

@@ -21,6 +21,8 @@ import type { SupervisorState } from './supervisor-state.js';
 /** How long a supervisor waits for the command that started it, in milliseconds. */
 const UNUSED_MILLISECONDS = 10_000;
 
+/** How long a command may take to hang up, in milliseconds. */
+const HANG_UP_MILLISECONDS = 2000;
 /** How long nodes may take to shut down when the host does, in milliseconds. */
 const SHUT_DOWN_MILLISECONDS = 10_000;
 
@@ -103,13 +105,11 @@ export class Supervisor {
 
   /** Tells the commands where it is, and who comes after it what there is to clean up. */
   private writeState(): void {
-    const memoryFolder = this.cluster?.prepared.memoryFolder;
     const state: SupervisorState = {
       version: CONTROL_VERSION,
       pid: process.pid,
       runtime: this.runtime,
       socket: join(this.runtime, 'control'),
-      ...(memoryFolder === undefined ? {} : { memoryFolder }),
     };
     const temporary = `${this.places.state}.new`;
     writeFileSync(temporary, `${JSON.stringify(state)}\n`, { mode: 0o600 });
@@ -136,8 +136,7 @@ export class Supervisor {
     } catch (error) {
       reply = { type: 'failed', diagnostics: diagnosticsOf(error) };
     }
-    if (!socket.destroyed) await new Promise<void>((resolve) => socket.end(encodeMessage(reply), resolve));
-    socket.destroySoon();
+    await answerLast(socket, reply);
     this.sockets.delete(socket);
     this.endWhenIdle();
   }
@@ -207,7 +206,6 @@ export class Supervisor {
       const options = { fresh, pace: new Pace(signal), listener, nodes: count };
       const prepared = await prepareCluster(settings, this.places, this.runtime, options);
       this.cluster = new Cluster(this.places, this.runtime, prepared);
-      this.writeState();
     } else {
       if (fresh)
         throw usageError(
@@ -328,6 +326,20 @@ function send(socket: Socket, reply: Reply): void {
   if (socket.destroyed || socket.writableEnded) return;
   if (socket.writableLength > UNSENT_BYTES_MAX) socket.destroy();
   else socket.write(encodeMessage(reply));
+}
+
+/** The command hangs up when it has read the answer: to a closed socket it might still be writing, and so never read it. */
+async function answerLast(socket: Socket, reply: Reply): Promise<void> {
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, HANG_UP_MILLISECONDS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    socket.write(encodeMessage(reply));
+  });
+  socket.destroy();
 }
 
 async function drain(frames: AsyncGenerator<Frame>): Promise<void> {

@@ -185,6 +185,7 @@ class ConsistencyCheck {
   }
 
   private checkJournals(): void {
+    if (this.recipe.text(['filesystem', 'type']) === 'ext2') return;
     const journalsPath = ['filesystem', 'journals'];
     const nodes = this.recipe.number(['cluster', 'nodes']);
     const isGiven = nodeAt(this.recipe.root, journalsPath) !== undefined;

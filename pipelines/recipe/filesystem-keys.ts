@@ -8,19 +8,19 @@ interface Rules {
   readonly needs: readonly RecipePath[];
   /** Keys that mean nothing with it. */
   readonly without: readonly RecipePath[];
-  readonly lockProtocols: readonly string[];
+  readonly lockProtocols?: readonly string[];
   /** How its lock table is named. */
-  readonly lockTable: { readonly pattern: RegExp; readonly what: string };
+  readonly lockTable?: { readonly pattern: RegExp; readonly what: string };
   readonly blockSizes: { readonly least: number; readonly most: number };
   /** Least size of a journal in bytes. */
-  readonly journalLeast: number;
+  readonly journalLeast?: number;
 }
 
 const MIB = 1024 ** 2;
 
 const rules: Readonly<Record<string, Rules>> = {
   opengfs: {
-    needs: [['pools'], ['filesystem', 'pool'], ['cluster', 'lockServer']],
+    needs: [['pools'], ['filesystem', 'pool'], ['filesystem', 'lockTable'], ['cluster', 'lockServer']],
     without: [
       ['filesystem', 'image'],
       ['filesystem', 'size'],
@@ -31,13 +31,32 @@ const rules: Readonly<Record<string, Rules>> = {
     journalLeast: MIB,
   },
   gfs2: {
-    needs: [['filesystem', 'size']],
+    needs: [
+      ['filesystem', 'size'],
+      ['filesystem', 'lockTable'],
+    ],
     without: [['pools'], ['lockTable'], ['filesystem', 'pool'], ['cluster', 'lockServer']],
     lockProtocols: ['lock_dlm', 'lock_nolock'],
     lockTable: { pattern: /:/, what: 'CLUSTER:FILESYSTEM, such as ssi:root' },
     // What mkfs.gfs2 takes.
     blockSizes: { least: 512, most: 4096 },
     journalLeast: 8 * MIB,
+  },
+  ext2: {
+    needs: [['filesystem', 'size']],
+    // No node shares it: it has no locks and no journals, and starts without a ramdisk.
+    without: [
+      ['pools'],
+      ['lockTable'],
+      ['ramdisk'],
+      ['filesystem', 'pool'],
+      ['filesystem', 'lockProtocol'],
+      ['filesystem', 'lockTable'],
+      ['filesystem', 'journals'],
+      ['filesystem', 'journalSize'],
+      ['cluster', 'lockServer'],
+    ],
+    blockSizes: { least: 1024, most: 4096 },
   },
 };
 
@@ -64,7 +83,7 @@ export function checkFilesystemKeys(recipe: CheckedRecipe): void {
     });
   }
   const protocol = recipe.text(['filesystem', 'lockProtocol']);
-  if (protocol !== undefined && !rule.lockProtocols.includes(protocol)) {
+  if (protocol !== undefined && rule.lockProtocols?.includes(protocol) === false) {
     recipe.fault(['filesystem', 'lockProtocol'], `${protocol} does not go ${withType}`, {
       hint: `It has ${rule.lockProtocols.join(', ')}.`,
       related: place,
@@ -76,7 +95,7 @@ export function checkFilesystemKeys(recipe: CheckedRecipe): void {
   if (blockSize !== undefined && (blockSize < least || blockSize > most))
     recipe.fault(['filesystem', 'blockSize'], `a block has ${least} to ${most} bytes ${withType}`);
   const journalSize = recipe.size(['filesystem', 'journalSize'], '32MiB');
-  if (journalSize !== undefined && journalSize < rule.journalLeast) {
+  if (journalSize !== undefined && rule.journalLeast !== undefined && journalSize < rule.journalLeast) {
     recipe.fault(
       ['filesystem', 'journalSize'],
       `a journal has at least ${rule.journalLeast / MIB}MiB ${withType}`,
@@ -86,6 +105,6 @@ export function checkFilesystemKeys(recipe: CheckedRecipe): void {
 
 function checkLockTable(recipe: CheckedRecipe, { lockTable }: Rules, withType: string): void {
   const table = recipe.text(['filesystem', 'lockTable']);
-  if (table === undefined || lockTable.pattern.test(table)) return;
+  if (table === undefined || lockTable === undefined || lockTable.pattern.test(table)) return;
   recipe.fault(['filesystem', 'lockTable'], `lockTable is "${table}": ${withType} it is ${lockTable.what}`);
 }

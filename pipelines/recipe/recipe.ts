@@ -108,7 +108,18 @@ export interface Gfs2Settings extends FilesystemBasics {
   readonly size: number;
 }
 
-export type FilesystemSettings = OpenGfsSettings | Gfs2Settings;
+/** A root filesystem that one node has for itself, on a bare device. */
+export interface Ext2Settings {
+  readonly type: 'ext2';
+  /** File name of the image in the output folder. */
+  readonly image: string;
+  /** Bytes of the image. */
+  readonly size: number;
+  /** Bytes. */
+  readonly blockSize: 1024 | 2048 | 4096;
+}
+
+export type FilesystemSettings = OpenGfsSettings | Gfs2Settings | Ext2Settings;
 
 /** What a node starts from, before its root is there (HOWTO 4.8). */
 export type RamdiskSettings = {
@@ -249,4 +260,11 @@ export function isOpenGfsRecipe(recipe: Recipe): recipe is OpenGfsRecipe {
 
 export function isGfs2Recipe(recipe: Recipe): recipe is Gfs2Recipe {
   return recipe.filesystem.type === 'gfs2';
+}
+
+/** A recipe for one node alone. */
+export type Ext2Recipe = Recipe & { readonly filesystem: Ext2Settings };
+
+export function isExt2Recipe(recipe: Recipe): recipe is Ext2Recipe {
+  return recipe.filesystem.type === 'ext2';
 }

@@ -123,8 +123,8 @@ const pool = mapOf({
 
 const filesystem = mapOf({
   type: key(
-    oneOf(['opengfs', 'gfs2']),
-    'Format of the root filesystem: opengfs in a pool, for Linux 2.4; gfs2 on a bare device, for Linux of today.',
+    oneOf(['opengfs', 'gfs2', 'ext2']),
+    'Format of the root filesystem: opengfs in a pool, for Linux 2.4; gfs2 on a bare device, for Linux of today; ext2 on a bare device, for one node alone.',
     'opengfs',
   ),
   pool: key(
@@ -134,11 +134,11 @@ const filesystem = mapOf({
   ).optional(),
   image: key(
     imageName(),
-    'With gfs2: file name of the image in the output folder; root_fs by default.',
+    'With gfs2 and ext2: file name of the image in the output folder; root_fs by default.',
   ).optional(),
   size: key(
     sizeBetween(16 * MIB, 16 * TIB, 4 * KIB, '2GiB'),
-    'With gfs2: size of the image.',
+    'With gfs2 and ext2: size of the image.',
     '2GiB',
   ).optional(),
   lockProtocol: key(
@@ -152,7 +152,7 @@ const filesystem = mapOf({
     ),
     'With opengfs: device of the pool that holds the lock table, another one of pools. With gfs2: CLUSTER:FILESYSTEM.',
     '/dev/pool/pool0cidev',
-  ),
+  ).optional(),
   journals: key(
     wholeNumber(1, NODES_MAX),
     'Number of journals, one for each node; as many as nodes by default.',

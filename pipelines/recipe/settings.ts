@@ -9,6 +9,7 @@ import type {
   ConfigureSettings,
   CvsSource,
   Distribution,
+  Ext2Settings,
   FileSettings,
   FilesystemSettings,
   ModulesSettings,
@@ -102,17 +103,18 @@ function poolOf({
 }
 
 function filesystemOf(filesystem: RecipeInput['filesystem'], nodes: number): FilesystemSettings {
-  const { type, pool, lockTable } = filesystem;
+  const { type, pool, lockTable = '', image = DEFAULTS.image } = filesystem;
+  const size = bytesOf(filesystem.size ?? 0);
+  const blockSize = filesystem.blockSize ?? DEFAULTS.blockSize;
+  if (type === 'ext2') return { type, image, size, blockSize: blockSize as Ext2Settings['blockSize'] };
   const basics = {
     lockProtocol: filesystem.lockProtocol ?? DEFAULTS.lockProtocol[type],
     lockTable,
     journals: filesystem.journals ?? nodes,
     journalSize: bytesOf(filesystem.journalSize ?? DEFAULTS.journalSize),
-    blockSize: filesystem.blockSize ?? DEFAULTS.blockSize,
+    blockSize,
   };
-  if (type === 'opengfs') return { type, pool: pool ?? '', ...basics };
-  const { image = DEFAULTS.gfs2Image, size = 0 } = filesystem;
-  return { type, image, size: bytesOf(size), ...basics };
+  return type === 'opengfs' ? { type, pool: pool ?? '', ...basics } : { type, image, size, ...basics };
 }
 
 function clusterToolsOf(

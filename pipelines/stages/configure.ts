@@ -77,7 +77,7 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
         sources.set(location, await nodeOf(input, name, context));
       if (from.sshIdentity !== undefined)
         sources.set(IDENTITY_LOCATION, (await context.inputTree('ssh-identity')).root);
-      const configured = configureRoot(tree, settingsFor(recipe, from), {
+      const configured = configureRoot(tree, settingsFor(recipe, from.sshIdentity !== undefined), {
         epoch: recipe.epoch,
         distribution: recipe.distribution,
         nodes: nodesOf(recipe),
@@ -94,16 +94,17 @@ export function configureStage(recipe: Recipe, from: ConfigureInputs): Stage {
   };
 }
 
-function nodesOf({ cluster }: Recipe): { name: string; address: string }[] {
+/** Names and addresses of a recipe's nodes. */
+export function nodesOf({ cluster }: Recipe): { name: string; address: string }[] {
   return cluster.addresses.map((address, index) => ({ name: nodeName(index + 1), address }));
 }
 
 /** Where the keys of the nodes would lie if they were a file of the recipe: no path has this form. */
-const IDENTITY_LOCATION = 'ssh:';
+export const IDENTITY_LOCATION = 'ssh:';
 
 /** The keys come before the files of the recipe, which may replace them. */
-function settingsFor({ configure }: Recipe, { sshIdentity }: ConfigureInputs): ConfigureSettings {
-  if (sshIdentity === undefined) return configure;
+export function settingsFor({ configure }: Recipe, hasIdentity: boolean): ConfigureSettings {
+  if (!hasIdentity) return configure;
   const at = ['ssh'];
   const keys: FileSettings = {
     to: '/',
@@ -152,7 +153,7 @@ function settingsOf({ configure }: Recipe): JsonValue {
 }
 
 /** What the recipe names as a file's source, as a node of a tree. */
-async function nodeOf(input: StageInput, name: string, context: StageContext): Promise<TreeNode> {
+export async function nodeOf(input: StageInput, name: string, context: StageContext): Promise<TreeNode> {
   if (input.kind === 'directory') return (await context.inputTree(name)).root;
   const source = await context.inputSource(name);
   const isExecutable = context.inputIsExecutable(name);

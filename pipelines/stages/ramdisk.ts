@@ -21,7 +21,7 @@ export function ramdiskStage(recipe: Recipe, settings: RamdiskSettings, tree: St
     settings.format === 'cpio'
       ? cpioRamdiskTree(root, {
           ...commonSettings(recipe, settings, root, context),
-          lockTable: recipe.filesystem.lockTable,
+          lockTable: lockTableOf(recipe),
           token: recipe.cluster.token,
           ownPaths: settings.ownPaths,
         })
@@ -49,7 +49,7 @@ function stageFor(
   make: (root: Tree, context: StageContext) => Promise<Ramdisk>,
 ): Stage {
   const { at: _at, ...parameters } = settings;
-  const { cluster, filesystem, epoch, configure } = recipe;
+  const { cluster, epoch, configure } = recipe;
   return {
     name,
     title: `Make ${artifact}`,
@@ -58,7 +58,7 @@ function stageFor(
       epoch,
       ramdisk: parameters,
       cluster: { ...cluster },
-      lockTable: filesystem.lockTable,
+      lockTable: lockTableOf(recipe),
       ubd: configure.ubd ?? null,
       // Another version of it may compress otherwise.
       zlib: process.versions.zlib,
@@ -90,6 +90,12 @@ function stageFor(
       }
     },
   };
+}
+
+/** A root that one node has for itself is started without a ramdisk. */
+function lockTableOf({ filesystem }: Recipe): string {
+  if (filesystem.type === 'ext2') throw new RangeError('a ramdisk for a root without a lock table');
+  return filesystem.lockTable;
 }
 
 function commonSettings(

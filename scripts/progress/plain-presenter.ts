@@ -3,6 +3,7 @@ import type { BuildEvent } from '../../pipelines/engine/events.js';
 import { formatBytes } from '../command-line/output.js';
 import { formatDuration, ProgressMeter } from './amounts.js';
 import type { Presenter } from './presenter.js';
+import { remoteText } from './remote-text.js';
 
 /** How often a stage that takes long says how far it is, in milliseconds. */
 const REPORT_MILLISECONDS = 15_000;
@@ -26,7 +27,7 @@ export class PlainPresenter implements Presenter {
         this.started.set(event.stage, { reported: performance.now(), meter: new ProgressMeter() });
         return `${event.stage}: runs${reasons[event.reason]}`;
       case 'stage-hit':
-        return `${event.stage}: cached`;
+        return `${event.stage}: ${event.from === 'remote' ? 'cached remotely' : 'cached'}`;
       case 'stage-wait':
         return `${event.stage}: waits for process ${event.process}, which runs it`;
       case 'stage-progress':
@@ -38,6 +39,8 @@ export class PlainPresenter implements Presenter {
         return `${event.stage}: done in ${formatDuration(event.milliseconds)}${event.bytes === 0 ? '' : `, ${formatBytes(event.bytes)}`}`;
       case 'stage-failed':
         return `${event.stage}: failed`;
+      case 'remote-done':
+        return remoteText(event);
       case 'warning':
         return warningText(event);
       default:

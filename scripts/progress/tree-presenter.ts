@@ -13,6 +13,7 @@ import { formatBytes } from '../command-line/output.js';
 import { formatDuration, ProgressMeter } from './amounts.js';
 import { warningText } from './plain-presenter.js';
 import type { Presenter } from './presenter.js';
+import { remoteText } from './remote-text.js';
 
 /** listr2 asks whether standard output is a terminal; ours is standard error, and somebody else has looked. */
 class ErrorStreamRenderer extends DefaultRenderer {
@@ -112,6 +113,9 @@ export class TreePresenter implements Presenter {
       case 'warning':
         this.notes.push(warningText(event));
         return;
+      case 'remote-done':
+        this.notes.push(remoteText(event));
+        return;
       case 'output':
       case 'build-done':
         return;
@@ -136,7 +140,7 @@ export class TreePresenter implements Presenter {
         row?.begin();
         return;
       case 'stage-hit':
-        row?.finish('cached');
+        row?.finish(event.from === 'remote' ? 'cached remotely' : 'cached');
         return;
       case 'stage-wait':
         this.draw();

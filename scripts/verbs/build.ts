@@ -1,17 +1,32 @@
-import { usageError } from '../../images/diagnostic.js';
+import { DiagnosticError, usageError } from '../../images/diagnostic.js';
 import { type BuildResult, build as buildPipeline } from '../../pipelines/build.js';
 import { Cache } from '../../pipelines/cache/cache.js';
 import { removeAll } from '../../pipelines/cache/scratch.js';
+import { recipeFindings } from '../../pipelines/doctor/recipe-findings.js';
+import { cleanHost } from '../../pipelines/host/host-lock.js';
+import { howtoSteps } from '../../pipelines/host/howto-steps.js';
+import { shellScript } from '../../pipelines/host/shell-script.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
 import { generatorName } from '../command-line/version.js';
+import { BuildReport } from '../progress/build-report.js';
 import { defaultStyle, startPresenter } from '../progress/presenter.js';
 import { buildSummary } from '../progress/summary.js';
-import { jobsOf, openCache, outputFolder, pipelineOf, type RecipeOptions } from './build-options.js';
+import {
+  hostOptionsOf,
+  jobsOf,
+  openCache,
+  outputFolder,
+  pipelineOf,
+  type RecipeOptions,
+  type RemoteOptions,
+  recipeOf,
+  remoteOf,
+} from './build-options.js';
 import { checkReproducible } from './build-twice.js';
 
-export interface BuildVerbOptions extends RecipeOptions {
+export interface BuildVerbOptions extends RecipeOptions, RemoteOptions {
   readonly until?: string;
   readonly only?: string;
   readonly rerun: readonly string[];
@@ -20,14 +35,23 @@ export interface BuildVerbOptions extends RecipeOptions {
   /** Commander's form of --no-cache. */
   readonly cache: boolean;
   readonly keepWork?: boolean;
+  /** A file to which a table in Markdown is appended. */
+  readonly summary?: string;
+  readonly junit?: string;
   readonly json?: boolean;
+  /** Only print the commands of a host build. */
+  readonly dryRun?: boolean;
 }
 
 /** `ssi-image build`: runs a recipe's stages and puts the outputs into the output folder, all at once. */
 export async function build(recipe: string, options: BuildVerbOptions): Promise<number> {
   if (options.until !== undefined && options.only !== undefined)
     throw usageError('--until and --only exclude each other');
+  if (options.dryRun === true) return dryRun(recipe, options);
+  if (options.check === true && options.backend === 'host')
+    throw usageError('--check is for the native backend: what the host writes differs each time');
   const pipeline = pipelineOf(recipe, options);
+  await checkHost(recipe, options);
   if (options.check === true) return checkReproducible(recipe, pipeline, options);
   const { cache, remove } = cacheFor(options);
   try {
@@ -38,6 +62,39 @@ export async function build(recipe: string, options: BuildVerbOptions): Promise<
   } finally {
     remove();
   }
+}
+
+/** `--dry-run`: the shell script that a host build runs. */
+async function dryRun(recipe: string, options: BuildVerbOptions): Promise<number> {
+  const host = hostOptionsOf(recipe, { ...options, backend: options.backend ?? 'host' });
+  if (host === undefined)
+    throw usageError(
+      '--dry-run prints the commands of the backend host',
+      'For the native one see "ssi-image plan".',
+    );
+  const loaded = recipeOf(recipe, options);
+  await writeOut(shellScript(loaded, howtoSteps(loaded, host)));
+  return ExitCode.done;
+}
+
+/** Before minute one: throws a DiagnosticError with all that this host lacks for the recipe. */
+async function checkHost(recipe: string, options: BuildVerbOptions): Promise<void> {
+  const host = hostOptionsOf(recipe, options);
+  // What a killed build left goes first: it may be in the way. One that runs is waited for later.
+  const isBusy =
+    host !== undefined && process.getuid?.() === 0 && (await cleanHost(host.tools)) === undefined;
+  const findings = await recipeFindings(recipeOf(recipe, options), host);
+  const missing = findings.filter(
+    ({ state, topic }) => state === 'missing' && !(isBusy && (topic === 'mounts' || topic === 'pools')),
+  );
+  if (missing.length === 0) return;
+  throw new DiagnosticError(
+    missing.map(({ message, hint }) => ({
+      kind: 'host',
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    })),
+  );
 }
 
 /** The user's cache; with --no-cache one of its own, which goes when the build ends. */
@@ -51,15 +108,21 @@ function cacheFor(options: BuildVerbOptions): { cache: Cache; remove: () => void
 }
 
 async function runBuild(pipeline: Pipeline, cache: Cache, options: BuildVerbOptions): Promise<BuildResult> {
+  const remote = options.cache ? remoteOf(options, options.offline === true) : undefined;
   const presenter = await startPresenter(options.json === true ? 'json' : defaultStyle());
+  const report = new BuildReport();
   try {
     return await buildPipeline(pipeline, {
       cache,
+      ...(remote === undefined ? {} : { remote }),
       out: outputFolder(pipeline, options),
       jobs: jobsOf(options.jobs),
       pace: commandPace(),
       signal: interruptionSignal,
-      listener: (event) => presenter.listen(event),
+      listener: (event) => {
+        presenter.listen(event);
+        report.listen(event);
+      },
       generator: generatorName(),
       rerun: options.rerun,
       keepWork: options.keepWork ?? false,
@@ -68,5 +131,7 @@ async function runBuild(pipeline: Pipeline, cache: Cache, options: BuildVerbOpti
     });
   } finally {
     await presenter.end();
+    if (options.summary !== undefined) report.appendSummary(options.summary);
+    if (options.junit !== undefined) report.writeJunit(options.junit);
   }
 }

@@ -15,6 +15,7 @@ const options = { offline: true, ownSeed: () => 'a seed for tests' };
 const OUTPUTS = {
   opengfs: ['root_fs', 'root_cidev', 'pool0.cf', 'pool0cidev.cf', 'gfscf.cf', 'ssiuml.conf'],
   gfs2: ['root_fs', 'initrd.img', 'linux', 'ssiuml.conf'],
+  ext2: ['root_fs', 'ssiuml.conf'],
 } as const;
 
 const folder = join(import.meta.dirname, '../../recipes');

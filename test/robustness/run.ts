@@ -6,6 +6,7 @@ import { Random } from '../fuzz/random.js';
 import { killBuilds } from './build-process.js';
 import { flipScenario } from './flip.js';
 import { fullDiskScenario } from './full-disk.js';
+import { hostScenario, releaseForeign } from './host.js';
 import { crashScenario, killScenario } from './kill.js';
 import { makeRuleScenario } from './make-rule.js';
 import { type Scenario, TrialFault } from './scenario.js';
@@ -22,6 +23,7 @@ const scenarios: readonly Scenario[] = [
   flipScenario,
   twiceScenario,
   makeRuleScenario,
+  hostScenario,
 ];
 
 const { values } = parseArgs({
@@ -51,6 +53,7 @@ let failures = 0;
 process.on('exit', () => {
   killBuilds();
   unmountDisks();
+  releaseForeign();
   if (failures > 0 && values.keep) process.stdout.write(`kept: ${workshop.folder}\n`);
   else workshop.remove();
 });

@@ -16,6 +16,7 @@ import { SparseFile } from '../../../images/bytes/sparse-file.js';
 import { MKFS_DEFAULTS, makeFilesystem } from '../../../images/gfs/mkfs.js';
 import type { ClusterStatus } from '../../../pipelines/nodes/cluster-status.js';
 import { ClusterConnection } from '../../../pipelines/nodes/control-client.js';
+import { memoryPrefix } from '../../../pipelines/nodes/memory-folder.js';
 import { placesOf } from '../../../pipelines/nodes/places.js';
 import { ClusterCommands } from '../../support/cluster-commands.js';
 import { makeStandInKernel } from '../../support/stand-in-kernel.js';
@@ -31,7 +32,6 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
   const build = join(folder, 'build');
   let commands: ClusterCommands;
   let record = '';
-  let memoryFolders: string[] = [];
 
   beforeAll(() => {
     mkdirSync(home);
@@ -49,20 +49,19 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
   });
   beforeEach(() => {
     writeFileSync(record, '');
-    memoryFolders = memoryFoldersOfHost();
   });
   afterEach(async () => {
-    for (const name of commands.names('.ssiuml')) commands.run('stop', ['--now', '--name', name]);
+    const names = commands.names('.ssiuml');
+    for (const name of names) commands.run('stop', ['--now', '--name', name]);
     const left = await commands.whenAllGone();
     rmSync(join(home, '.ssiuml'), { recursive: true, force: true });
     expect(left).toEqual([]);
-    expect(memoryFoldersOfHost().filter((name) => !memoryFolders.includes(name))).toEqual([]);
+    const prefixes = names.map((name) => memoryPrefix(join(home, '.ssiuml', name)));
+    expect(
+      readdirSync('/dev/shm').filter((name) => prefixes.some((prefix) => name.startsWith(prefix))),
+    ).toEqual([]);
   });
   afterAll(() => commands.killAll());
-
-  function memoryFoldersOfHost(): string[] {
-    return readdirSync('/dev/shm').filter((name) => name.startsWith('ssiuml-'));
-  }
 
   function writeStartFile(changes: Record<string, string | undefined>, name = 'ssiuml.conf'): string {
     const values = {

@@ -46,6 +46,7 @@ describe('each slip in a recipe is told with its place', () => {
   test('the recipes that they extend have no fault', () => {
     expect(loadRecipe('./extended/sound.yaml', { workingDirectory: folder }).name).toBe('sound');
     expect(loadRecipe('./extended/gfs2.yaml', { workingDirectory: folder }).name).toBe('gfs2');
+    expect(loadRecipe('./extended/ext2.yaml', { workingDirectory: folder }).name).toBe('ext2');
   });
 
   test('the caret stands under what the column says', () => {

@@ -26,6 +26,9 @@ function judge(path: string): 'right' | 'wrong' | 'not YAML' {
 const beyondSchema = [
   'opengfs-keys-with-gfs2',
   'gfs2-limits',
+  'shared-keys-with-ext2',
+  'ext2-without-size',
+  'no-lock-table',
   'ramdisk-format',
   'custom-tag',
   'yaml-1.1',
