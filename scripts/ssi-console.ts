@@ -31,7 +31,7 @@ async function attach(node: number, options: NameOption): Promise<number> {
       {
         signal: detached.signal,
         onAttached: () => {
-          stdout.write(`Attached to node${node}. Ctrl-] detaches.\n`);
+          stdout.write(`\r\n[node${node}: Ctrl-] detaches]\r\n`);
           stdin.setRawMode(true);
           stdin.on('data', (bytes: Buffer) => {
             const end = bytes.indexOf(DETACH);

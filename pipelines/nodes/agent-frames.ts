@@ -17,7 +17,7 @@ export interface AgentFrame {
 }
 
 const MAGIC = [0x1e, 0x53] as const;
-export const HEADER_BYTES = 8;
+const HEADER_BYTES = 8;
 export const PAYLOAD_BYTES_MAX = 4096;
 /** What the host puts into one frame. */
 export const SENT_PAYLOAD_BYTES_MAX = 1024;

@@ -5,6 +5,7 @@ import { type Diagnostic, DiagnosticError, hostError, usageError } from '../../i
 import { removeAll } from '../cache/scratch.js';
 import { LOCK_SERVER_READY } from '../ramdisk/linuxrc.js';
 import { nodeName } from '../ramdisk/node-network.js';
+import { allOf } from './all-of.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
@@ -163,8 +164,9 @@ export class Cluster implements FencedCluster {
 
   async fence(number: number): Promise<boolean> {
     const node = this.nodes.get(number);
-    // One that died before: those up have noticed it now.
-    if (node?.runs !== true) return true;
+    // One that died before: those up have noticed it now. Who has not joined yet is nobody's to miss: it is his
+    // predecessor that is meant.
+    if (node?.runs !== true || !node.has('joined')) return true;
     return node.kill('fenced');
   }
 
@@ -393,15 +395,4 @@ export class Cluster implements FencedCluster {
     const { memoryFolder, settings } = this.prepared;
     findMemoryFolder(more, settings.memoryMiB, memoryHost([memoryFolder]));
   }
-}
-
-/** Waits for all, and throws what went wrong with any. */
-async function allOf(works: readonly Promise<void>[]): Promise<void> {
-  const faults: Diagnostic[] = [];
-  for (const result of await Promise.allSettled(works)) {
-    if (result.status === 'fulfilled') continue;
-    if (!(result.reason instanceof DiagnosticError)) throw result.reason;
-    faults.push(...result.reason.diagnostics);
-  }
-  if (faults.length > 0) throw new DiagnosticError(faults);
 }

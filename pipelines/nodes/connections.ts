@@ -65,8 +65,9 @@ export async function attachConsole(node: ClusterNode, { socket, frames, gone }:
     if (socket.writableLength > UNREAD_BYTES_MAX) socket.destroy();
     else socket.write(encodeFrame(type, bytes));
   };
-  socket.write(encodeMessage({ type: 'done', result: { kind: 'attached' } }));
+  // What it showed before comes first: so whoever attaches still sees how to detach.
   const detach = node.console.attach((bytes) => write('output', bytes));
+  socket.write(encodeMessage({ type: 'done', result: { kind: 'attached' } }));
   const typing = (async () => {
     for await (const { type, payload } of frames)
       if (type === 'input' && payload.length > 0) node.type(payload);

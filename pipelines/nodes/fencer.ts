@@ -1,4 +1,4 @@
-import { type FSWatcher, mkdirSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { type FSWatcher, lstatSync, mkdirSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeAll } from '../cache/scratch.js';
 
@@ -84,7 +84,8 @@ export class Fencer {
     try {
       return readdirSync(this.folderOf(asker)).flatMap((name) => {
         const number = /^req\.([1-9]\d{0,2})$/.exec(name)?.[1];
-        return number === undefined ? [] : [Number(number)];
+        // An empty one is still being made: to take it away would make that fail.
+        return number === undefined || isEmpty(join(this.folderOf(asker), name)) ? [] : [Number(number)];
       });
     } catch {
       return [];
@@ -108,4 +109,8 @@ export class Fencer {
       // The folder went with its node.
     }
   }
+}
+
+function isEmpty(path: string): boolean {
+  return (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }

@@ -67,6 +67,10 @@ test('a node can not have itself ended, nor write elsewhere by a link', async ()
   symlinkSync(precious, place(1, 'ack.3'));
   for (const name of ['req.1', 'req.0', 'req.x', 'req.2.3', 'request']) writeFileSync(place(1, name), '');
   writeFileSync(place(1, 'req.3'), '');
+  await sleep(300);
+  // Not before it is there as a whole.
+  expect(ended).toEqual([]);
+  writeFileSync(place(1, 'req.3'), 'fence');
   await until(() => !existsSync(place(1, 'req.3')));
   expect(ended).toEqual(['3 for 1']);
   expect(readFileSync(precious, 'utf8')).toBe('mine');
