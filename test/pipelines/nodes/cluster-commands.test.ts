@@ -26,6 +26,15 @@ import { describeWith, run } from '../../support/tools.js';
 const MIB = 1024 * 1024;
 const TOOLS = ['mkfs.gfs2', 'uml_switch', 'flock', 'perl'];
 
+/** Empty for a process that has ended since it was found. */
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', () => {
   const folder = temporaryFolder();
   const home = join(folder, 'home');
@@ -419,8 +428,7 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
     const group = nodes[0]?.group ?? 0;
     // Without its guard a node would live on.
     for (const pid of commands.processes())
-      if (/^\/\S*bash\0-c\0\(read/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')) && pid !== group)
-        process.kill(pid, 'SIGKILL');
+      if (/^\/\S*bash\0-c\0\(read/.test(commandLineOf(pid)) && pid !== group) process.kill(pid, 'SIGKILL');
     process.kill(supervisor, 'SIGKILL');
     await sleep(300);
     expect(commands.processes()).not.toEqual([]);
@@ -431,8 +439,7 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
   test('a dead switch', () => {
     commands.output('start', '1', '--out', build);
     for (const pid of commands.processes())
-      if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith('/usr/bin/uml_switch'))
-        process.kill(pid, 'SIGKILL');
+      if (commandLineOf(pid).startsWith('/usr/bin/uml_switch')) process.kill(pid, 'SIGKILL');
     for (let tries = 0; statusOf('build').network === 'up' && tries < 50; tries++);
     expect(commands.output('status')).toContain('the network switch has ended');
     expect(commands.run('add', ['2'])).toMatchObject({
