@@ -16,6 +16,7 @@ import { encodeMessage, type Frame, framesOf } from './frames.js';
 import { endLeftovers } from './leftovers.js';
 import { type ClusterPlaces, makeRuntimeFolder } from './places.js';
 import { prepareCluster } from './prepared-cluster.js';
+import { settleRoot } from './settle-root.js';
 import type { SupervisorState } from './supervisor-state.js';
 
 /** How long a supervisor waits for the command that started it, in milliseconds. */
@@ -255,7 +256,12 @@ export class Supervisor {
     const { cluster } = this;
     const options = { now, milliseconds, umlFolder: join(this.runtime, 'uml') };
     const nodes = (await cluster?.stop(options, listener)) ?? [];
-    if (cluster !== undefined) await this.release(cluster);
+    if (cluster !== undefined) {
+      // Of one that was killed the journal waits for the next mount.
+      if (nodes.length > 0 && nodes.every(({ end }) => end === 'left'))
+        await settleRoot(cluster.prepared, new Pace(), listener);
+      await this.release(cluster);
+    }
     this.hasStopped = true;
     return { kind: 'stopped', nodes };
   }

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { memoryPrefix } from '../../pipelines/nodes/memory-folder.js';
+import { checkAfterCrash } from '../support/fsck-after-crash.js';
 
 const NODES = [1, 2] as const;
 const CLUSTER = 'rounds';
@@ -48,35 +49,6 @@ while (my $name = <STDIN>) {
   elsif ($text ne "$name\\n" x (1 + $number * 7 % 400)) { print "$name has other bytes: ", length $text, "\\n"; $wrong++ }
 }
 exit $wrong > 0;`;
-
-/** What fsck.gfs2 -n says of a filesystem without faults. */
-const PROGRESS = [
-  /^$/,
-  /^Initializing fsck$/,
-  /^Validating resource group index\.$/,
-  /^Level \d resource group check: Checking if all rgrp and rindex values are good\.$/,
-  /^\(level \d passed\)$/,
-  /^Starting (pass\w+|check_statfs)$/,
-  /^(pass\w+|check_statfs|reconcile_bitmaps) completed in [\d.hms]+$/,
-  /^Reconciling bitmaps\.$/,
-  /^\d+ percent complete\.$/,
-  /^fsck\.gfs2 complete$/,
-];
-
-/**
- * What a crash explains: the sum of free blocks and inodes that df shows. Each node counts in a file of its own and adds
- * that to the sum at times; after a node has crashed and come back the sum can be off. Without a crash it is not
- * (`--calm`), and nothing but df depends on it.
- */
-const EXPLAINED = [
-  /^The statfs file is wrong:$/,
-  /^Current statfs values:$/,
-  /^Calculated statfs values:$/,
-  /^blocks: +\d+ \(0x[0-9a-f]+\)$/,
-  /^free: +\d+ \(0x[0-9a-f]+\)$/,
-  /^dinodes: +\d+ \(0x[0-9a-f]+\)$/,
-  /^The statfs file was not fixed\.$/,
-];
 
 const { values } = parseArgs({
   options: {
@@ -189,18 +161,8 @@ function compare(number: number, node: number, names: readonly string[]): void {
 
 /** Every line that fsck.gfs2 says has to be accounted for. */
 function check(number: number): void {
-  const image = join(home, '.ssiuml', CLUSTER, 'root_fs');
-  const { stdout, stderr, status } = spawnSync('fsck.gfs2', ['-n', image], {
-    encoding: 'utf8',
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' },
-  });
-  const lines = `${stdout}${stderr}`.split(/[\n\r]/).map((line) => line.trim());
-  const strange = lines.filter((line) => ![...PROGRESS, ...EXPLAINED].some((known) => known.test(line)));
-  const explained = lines.filter((line) => EXPLAINED.some((known) => known.test(line)));
-  for (const line of strange) fault(`round ${number}: fsck.gfs2 says: ${line}`);
-  // 4: faults were left, as -n lets it change nothing.
-  if (status !== 0 && !(status === 4 && explained.length > 0))
-    fault(`round ${number}: fsck.gfs2 exits with ${status}`);
+  const { faults: found, explained } = checkAfterCrash(join(home, '.ssiuml', CLUSTER, 'root_fs'));
+  for (const line of found) fault(`round ${number}: fsck.gfs2: ${line}`);
   if (explained.length > 0) process.stdout.write(`round ${number}: fsck.gfs2: ${explained.join(' | ')}\n`);
 }
 
