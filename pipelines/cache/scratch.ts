@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
@@ -81,6 +82,17 @@ export function removeAll(path: string): void {
       throw readableHostError(again, path);
     }
   }
+}
+
+/** The same, done by another process while this one goes on: a staging root has thousands of names. */
+export async function removeAllAside(path: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const child = spawn('rm', ['-rf', '--', path], { stdio: 'ignore' });
+    child.once('error', () => resolve());
+    child.once('close', () => resolve());
+  });
+  // What it could not remove, or without it.
+  removeAll(path);
 }
 
 /** Gives its owner all rights to each folder, so that what lies in it can be removed; as far as that goes. */

@@ -5,7 +5,7 @@ import { DiagnosticError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { sha256 } from '../cache/canonical-json.js';
 import type { KeyFields, StageRecord } from '../cache/record.js';
-import { removeAll } from '../cache/scratch.js';
+import { removeAll, removeAllAside } from '../cache/scratch.js';
 import type { Contents } from './contents.js';
 import type { EngineOptions } from './engine.js';
 import type { RunReason } from './events.js';
@@ -37,6 +37,8 @@ export interface StageOutcome {
   readonly stored: Promise<unknown>;
   /** Artifacts that the cache does not keep. */
   readonly made: ReadonlyMap<string, MadeFile>;
+  /** Resolved once the work folder is gone. */
+  readonly left: Promise<void>;
 }
 
 /** The folders of one run. */
@@ -56,17 +58,19 @@ export async function runStage(run: StageRun): Promise<StageOutcome> {
   const work = cache.scratch.makeFolder(stage.name);
   const folders = { work, artifacts: stage.keeping === 'digest' ? join(staging, stage.name) : work };
   try {
-    return await runIn(run, folders);
+    const outcome = await runIn(run, folders);
+    // The stages that wait for this one need not wait for that.
+    return { ...outcome, left: leave(run, work) };
   } catch (cause) {
     const error = withReason(cause, stage);
     if (stage.keeping === 'digest') removeAll(folders.artifacts);
-    throw options.keepWork ? error : withLogsKept(error, run, work);
-  } finally {
-    leave(run, work);
+    const kept = options.keepWork ? error : withLogsKept(error, run, work);
+    await leave(run, work);
+    throw kept;
   }
 }
 
-async function runIn(run: StageRun, folders: StageFolders): Promise<StageOutcome> {
+async function runIn(run: StageRun, folders: StageFolders): Promise<Omit<StageOutcome, 'left'>> {
   const { stage, key, options } = run;
   const start = performance.now();
   if (stage.keeping === 'digest') makeEmpty(folders.artifacts);
@@ -135,14 +139,14 @@ function makeEmpty(path: string): void {
 }
 
 /** Removes the work folder. What can't be removed is no reason to fail: the next build sweeps it. */
-function leave({ stage, options }: StageRun, work: string): void {
+async function leave({ stage, options }: StageRun, work: string): Promise<void> {
   const { keepWork, listener } = options;
   if (keepWork) {
     listener({ type: 'warning', stage: stage.name, message: `its work folder is kept: ${work}` });
     return;
   }
   try {
-    removeAll(work);
+    await removeAllAside(work);
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     listener({

@@ -7,7 +7,7 @@ import type { Places } from './builds.js';
 import type { Contestant } from './measure.js';
 
 /** As the recipe `debian` has it. */
-const MKFS = 'mkfs.gfs2 -q -O -K -p lock_dlm -t ssi:root -j 3 -J 32';
+const MKFS = 'mkfs.gfs2 -q -O -K -p lock_dlm -t ssi:root -j 3 -J 8';
 
 /** Filling a GFS2 image from a tar, by us and by a kernel that has the filesystem. */
 export function gfs2Contestants({ root, work }: Places, tar: string): Contestant[] {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bootContestants } from './boot.js';
 import { againContestants, coldContestants, decodeContestants, type Places } from './builds.js';
 import { debianContestants, gfs2Contestants } from './gfs2.js';
 import { type Contestant, compare, table } from './measure.js';
@@ -113,6 +114,7 @@ const benchmarks: Record<string, readonly [title: string, contestants: () => Con
   again: ['Build it again', () => againContestants(places)],
   gfs2: ['Fill a GFS2 image', () => gfs2Contestants(places, tar)],
   debian: ['Build the recipe debian', () => debianContestants(places)],
+  boot: ['Start nodes of the recipe debian, until they are ready', () => bootContestants(places)],
   decode: ['Decode bzip2 without lbzip2', () => decodeContestants(places)],
 };
 

@@ -158,8 +158,10 @@ describeWith(
         expect(commands.output('log', `${node}`)).toMatch(/^NODE-LEFT node\d\r?$/m);
       expect(await commands.whenAllGone()).toEqual([]);
       expect(commands.names('.ssiuml', 'run')).toEqual([]);
-      // Also after a crash: what that leaves in the counts is put right by the stop.
-      expect(checkAfterCrash(join(home, '.ssiuml/debian/root_fs'))).toEqual({ faults: [], explained: [] });
+      // Of the two that were ended each may have been about to make an inode.
+      const { faults, lostBlocks } = checkAfterCrash(join(home, '.ssiuml/debian/root_fs'));
+      expect(faults).toEqual([]);
+      expect(lostBlocks.length).toBeLessThanOrEqual(2);
     });
 
     test('without a crash fsck.gfs2 has nothing to say', () => {
@@ -168,7 +170,7 @@ describeWith(
       inNode(2, 'cp -r /root/copy /root/again && sync');
       commands.output('stop');
       const result = checkAfterCrash(join(home, '.ssiuml/debian/root_fs'));
-      expect(result).toEqual({ faults: [], explained: [] });
+      expect(result).toEqual({ faults: [], lostBlocks: [] });
     });
   },
 );
