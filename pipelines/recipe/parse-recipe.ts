@@ -90,7 +90,15 @@ function noteSyntaxFaults(document: Document, text: RecipeText, faults: Faults):
     SYNTAX_FAULTS_MAX,
   )) {
     const mark = beforeEnd({ text, start: pos[0], end: pos[1] });
-    if (code === 'TAG_RESOLVE_FAILED') {
+    const indented = code === 'BLOCK_AS_IMPLICIT_KEY' ? wordBelow(text, pos[0]) : undefined;
+    // The same said of the line above.
+    if (code === 'MULTILINE_IMPLICIT_KEY' && isBroken) continue;
+    if (indented !== undefined) {
+      isBroken = true;
+      faults.add(indented, 'indented more than the line above, which has a value already', {
+        hint: 'Begin it below the first letter of that line.',
+      });
+    } else if (code === 'TAG_RESOLVE_FAILED') {
       faults.add(mark, 'a tag that recipes do not know', { hint: 'Take the tag away.' });
     } else if (code === 'MULTIPLE_DOCS') {
       faults.add(
@@ -100,7 +108,10 @@ function noteSyntaxFaults(document: Document, text: RecipeText, faults: Faults):
     } else {
       isBroken = true;
       const isTooDeep = message.includes('call stack');
-      faults.add(mark, isTooDeep ? 'nested too deeply' : `not YAML: ${sentenceOf(message)}`);
+      // Comments and empty lines belong to what stands below them.
+      const isAbove = code === 'BAD_INDENT' && /[#\s]/.test(text.text.charAt(pos[0]));
+      const place = (isAbove ? wordBelow(text, pos[0]) : undefined) ?? mark;
+      faults.add(place, isTooDeep ? 'nested too deeply' : `not YAML: ${sentenceOf(message)}`);
       if (isTooDeep) return true;
     }
   }
@@ -112,6 +123,17 @@ function noteSyntaxFaults(document: Document, text: RecipeText, faults: Faults):
     return true;
   }
   return isBroken;
+}
+
+/** The first word of the next line that has one. */
+function wordBelow(text: RecipeText, position: number): Mark | undefined {
+  const pattern = /\n[ \t]*([^\s#][^\s]*)/g;
+  pattern.lastIndex = position;
+  const match = pattern.exec(text.text);
+  const word = match?.[1];
+  if (match === null || word === undefined) return undefined;
+  const start = match.index + match[0].length - word.length;
+  return { text, start, end: start + word.length };
 }
 
 /** What is missing at the end of a text is shown behind its last word, not in an empty line after it. */
