@@ -6,8 +6,10 @@ import { nearestWord } from '../images/suggestion.js';
 import type { Cache } from './cache/cache.js';
 import type { Artifact } from './cache/record.js';
 import { RemoteCache, type RemoteSettings } from './cache/remote/remote-cache.js';
+import { stageFindings, throwMissing } from './doctor/stage-findings.js';
 import { Engine, type Known } from './engine/engine.js';
 import type { BuildEvent, EventListener } from './engine/events.js';
+import { stagesToRun } from './engine/plan.js';
 import type { Stage } from './engine/stage.js';
 import {
   MANIFEST_NAME,
@@ -93,11 +95,12 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
       listener: counter.listen,
       rerun: asked,
       ...(options.only === undefined ? {} : { mayRun: (stage: Stage) => stage.name === options.only }),
+      beforeFirstRun: () => checkThisHost(work, asked),
       staging: folder.staging,
       locate: ({ sha256, size }) => folder.locate(sha256, size),
       keepWork: options.keepWork,
     });
-    const work = { pipeline, engine, folder, options };
+    const work: Work = { pipeline, engine, folder, options };
     const made = await withRemote(remote, work, () =>
       finished(engine, () =>
         engine.settle(() => (target === undefined ? everything(work) : part(work, target))),
@@ -115,6 +118,27 @@ export async function build(pipeline: Pipeline, options: BuildOptions): Promise<
   } finally {
     folder.release();
   }
+}
+
+/** Before minute one: throws a DiagnosticError with all that this host lacks for the stages that are to run. */
+async function checkThisHost(work: Work, asked: ReadonlySet<string>): Promise<void> {
+  const { engine, folder, options } = work;
+  const { cache, pace, remote } = options;
+  const target = partOf(work.pipeline, options);
+  const stages = target === undefined ? wantedStages(work.pipeline) : stagesFor(target, work);
+  const running = await stagesToRun(
+    { stages, outputs: work.pipeline.outputs },
+    {
+      cache,
+      pace,
+      hostInputs: engine.hostInputs,
+      lookUp: async (stage, key) => (await engine.records.find(stage, key))?.record,
+      rerun: [...asked],
+      locate: ({ sha256, size }) => folder.locate(sha256, size),
+      elsewhere: remote !== undefined,
+    },
+  );
+  throwMissing(await stageFindings(running, { cache: cache.folder, outputs: folder.path }));
 }
 
 function openRemote(options: BuildOptions): RemoteCache | undefined {
@@ -162,12 +186,7 @@ type Made = Pick<BuildResult, 'outputs' | 'unchanged' | 'artifacts'>;
 
 async function everything(work: Work): Promise<Made> {
   const { pipeline, engine, folder, options } = work;
-  const wanted = new Set([
-    ...pipeline.stages,
-    ...pipeline.outputs.map(({ stage }) => stage),
-    ...pipeline.checks,
-  ]);
-  throwWorst(await Promise.allSettled([...wanted].map((stage) => engine.result(stage))));
+  throwWorst(await Promise.allSettled(wantedStages(pipeline).map((stage) => engine.result(stage))));
   const kept = new Map<string, OutputFile>();
   for (const output of pipeline.outputs) {
     const file = await keptFile(output, work);
@@ -194,6 +213,12 @@ async function everything(work: Work): Promise<Made> {
   for (const { name, sha256 } of outputs)
     await options.cache.statCache.remember(join(folder.path, name), sha256);
   return { outputs, unchanged: false, artifacts: [] };
+}
+
+function wantedStages(pipeline: Pipeline): Stage[] {
+  return [
+    ...new Set([...pipeline.stages, ...pipeline.outputs.map(({ stage }) => stage), ...pipeline.checks]),
+  ];
 }
 
 /** Whether the last build left just these files, and says so. */
@@ -264,11 +289,16 @@ function partOf(pipeline: Pipeline, { until, only }: BuildOptions): Stage | unde
   return name === undefined ? undefined : stageNamed(pipeline, name);
 }
 
+function stagesFor(target: Stage, { pipeline, options }: Work): readonly Stage[] {
+  return options.only === undefined
+    ? pipeline.stages.slice(0, pipeline.stages.indexOf(target) + 1)
+    : [target];
+}
+
 /** Runs one stage, or all up to one. Outputs that are made by then go to a folder of their own. */
 async function part(work: Work, target: Stage): Promise<Made> {
   const { pipeline, engine, folder, options } = work;
-  const last = pipeline.stages.indexOf(target);
-  const stages = options.only === undefined ? pipeline.stages.slice(0, last + 1) : [target];
+  const stages = stagesFor(target, work);
   throwWorst(await Promise.allSettled(stages.map((stage) => engine.result(stage))));
   folder.begin();
   const outputs: OutputFile[] = [];

@@ -13,6 +13,7 @@ import { type PipelineOptions, StageList } from './stage-list.js';
 import { baseTreeStage } from './stages/base-tree.js';
 import { checkStage, gfs2CheckStage } from './stages/check.js';
 import { configureStage } from './stages/configure.js';
+import { ext2CheckStage } from './stages/ext2-check.js';
 import { ext2ImageStage } from './stages/ext2-image.js';
 import { gfs2ImageStage } from './stages/gfs2-image.js';
 import { KERNEL_NAME, kernelStage } from './stages/kernel.js';
@@ -148,6 +149,8 @@ function ext2Image(recipe: Ext2Recipe, base: Stage, stages: StageList, made: Mad
   const configured = configuredRoot(base, stages);
   const rootImage = stages.add(ext2ImageStage(recipe, artifact(configured, 'tree')));
   const { image } = recipe.filesystem;
+  const tree = artifact(configured, 'tree');
+  made.checks.push(stages.add(ext2CheckStage(recipe, artifact(rootImage, image), tree)));
   made.outputs.push({ name: image, stage: rootImage, artifact: image });
   return { configured, root: image };
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { FileSource } from '../images/bytes/byte-source.js';
-import { compressionOf } from './compression.js';
+import { type Compression, compressionOf } from './compression.js';
 import type { DebianPackage } from './debian-packages.js';
 import type { Stage, StageInput } from './engine/stage.js';
 import { ownSeed } from './own-seed.js';
@@ -55,7 +55,8 @@ export class StageList {
     if (directory !== undefined && isDirectory(source)) {
       return { input: { kind: 'directory', path: source.location, what: directory }, isUnpacked: true };
     }
-    const inPlace = isRemote(source) || isCompressed(source) ? {} : { inPlace: true as const };
+    const compression = compressionAt(source);
+    const inPlace = isRemote(source) || compression !== undefined ? {} : { inPlace: true as const };
     let input: StageInput = { kind: 'file', path: source.location, ...inPlace };
     if (isRemote(source)) {
       const stage = this.add(
@@ -63,10 +64,9 @@ export class StageList {
       );
       input = { kind: 'artifact', stage, artifact: 'file' };
     }
-    if (!isCompressed(source)) return { input, isUnpacked: false };
-    const stage = this.add(
-      unpackStage(`${name}-unpack`, `Unpack the ${titleOf(name)}`, input, source, this.recipe),
-    );
+    if (compression === undefined) return { input, isUnpacked: false };
+    const title = `Unpack the ${titleOf(name)}`;
+    const stage = this.add(unpackStage(`${name}-unpack`, title, input, source, compression, this.recipe));
     return { input: { kind: 'artifact', stage, artifact: 'file' }, isUnpacked: true };
   }
 
@@ -154,12 +154,19 @@ export function isDirectory(source: Source): boolean {
   return !isRemote(source) && statSync(source.location, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Whether a source is compressed: a local file says so itself, of others only the name is known yet. */
-function isCompressed(source: Source): boolean {
-  if (isRemote(source)) return /\.(bz2|tbz2?|gz|tgz|xz|txz|zst|tzst)([?#].*)?$/i.test(source.location);
+const ENDINGS: readonly (readonly [RegExp, Compression])[] = [
+  [/\.(bz2|tbz2?)([?#].*)?$/i, 'bzip2'],
+  [/\.(gz|tgz)([?#].*)?$/i, 'gzip'],
+  [/\.(xz|txz)([?#].*)?$/i, 'xz'],
+  [/\.(zst|tzst)([?#].*)?$/i, 'zstd'],
+];
+
+/** How a source is compressed, if it is: a local file says so itself, of others only the name is known yet. */
+function compressionAt(source: Source): Compression | undefined {
+  if (isRemote(source)) return ENDINGS.find(([ending]) => ending.test(source.location))?.[1];
   const file = new FileSource(source.location);
   try {
-    return compressionOf(file) !== undefined;
+    return compressionOf(file);
   } finally {
     file.close();
   }

@@ -140,18 +140,11 @@ const CACHE_DIR = [
 ] as const;
 const OUT = ['--out <DIR>', 'output folder (default: out/NAME)'] as const;
 
-/** The verbs that take a recipe. */
-function recipeCommands(
-  verb: (usage: string, description: string) => Command,
-  finish: (code: number) => void,
-): void {
-  verb('build <RECIPE>', 'build the images of a recipe; RECIPE is a name (see "recipes") or a path')
+/** What verbs take that build all of a recipe. */
+function withBuildOptions(command: Command): Command {
+  return command
     .option(...OUT)
     .option(...SET)
-    .option('--until <STAGE>', 'stop after a stage; what is made by then goes to DIR.until-STAGE')
-    .option('--only <STAGE>', 'run one stage, on results that the cache has')
-    .option('--rerun <STAGE>', 'run a stage though its result is known (repeatable)', collect, [] as string[])
-    .option('--check', 'build twice, in different surroundings, and compare')
     .option('--jobs <N>', 'stages that run at once (default: one for each processor)')
     .option(...CACHE_DIR)
     .option('--no-cache', 'neither use nor keep results of stages')
@@ -161,19 +154,54 @@ function recipeCommands(
       'read, write or readwrite (default: SSI_IMAGES_REMOTE_MODE, or readwrite)',
     )
     .option('--remote-patience <SECONDS>', 'how much of the time of the build it may cost (default: 25)')
+    .option('--offline', 'use no network: fetch nothing that is not here')
+    .option('--locked', 'a Debian base has to come out with the packages that DIR/manifest.json records')
+    .option('--keep-work', 'leave the work folders of the stages that run');
+}
+
+/** The verbs that take a recipe. */
+function recipeCommands(
+  verb: (usage: string, description: string) => Command,
+  finish: (code: number) => void,
+): void {
+  withBuildOptions(
+    verb('build <RECIPE>', 'build the images of a recipe; RECIPE is a name (see "recipes") or a path'),
+  )
+    .option('--until <STAGE>', 'stop after a stage; what is made by then goes to DIR.until-STAGE')
+    .option('--only <STAGE>', 'run one stage, on results that the cache has')
+    .option('--rerun <STAGE>', 'run a stage though its result is known (repeatable)', collect, [] as string[])
+    .option('--check', 'build twice, in different surroundings, and compare')
     .option('--backend <NAME>', "native (default), or host: the HOWTO's own commands, as root")
     .option('--dry-run', 'print the shell script that --backend host runs, and do nothing')
     .option('--mount-point <DIR>', 'with --backend host: where the root is mounted (default: /mnt)')
     .option('--host-tools <DIR>', 'with --backend host: a folder of programs to look into first')
-    .option('--offline', 'use no network: fetch nothing that is not here')
-    .option('--locked', 'a Debian base has to come out with the packages that DIR/manifest.json records')
-    .option('--keep-work', 'leave the work folders of the stages that run')
     .option('--summary <FILE>', 'append a table of the stages to a file, in Markdown')
     .option('--junit <FILE>', 'write the stages as JUnit XML')
     .option('--json', 'events on standard error and the result on standard output as JSON')
     .action(async (recipe, options) =>
       finish(await (await import('./verbs/build.js')).build(recipe, options)),
     );
+  withBuildOptions(
+    verb(
+      'test <RECIPE>',
+      "build a recipe, boot a cluster of it, run the recipe's tests in the nodes, stop it",
+    ),
+  )
+    .option('--nodes <N>', 'boot nodes 1 to N (default: all that the recipe has)')
+    .option('--mem <SIZE>', 'memory of each node', '256MiB')
+    .option('--timeout <SECONDS>', 'how long a node may take to be ready', '120')
+    .option('--stop-timeout <SECONDS>', 'how long a node may take to shut down before it is ended', '30')
+    .option(
+      '--append <WORD>',
+      "add a word to the kernels' command lines (repeatable)",
+      collect,
+      [] as string[],
+    )
+    .option('--logs <DIR>', 'copy the consoles there (default: to OUT.test-logs, when something fails)')
+    .option('--keep', 'leave the cluster running when something fails')
+    .option('--summary <FILE>', 'as build has it')
+    .option('--junit <FILE>', 'write the checks as JUnit XML')
+    .action(async (recipe, options) => finish(await (await import('./verbs/test.js')).test(recipe, options)));
   verb(
     'plan <RECIPE>',
     'what a build would do: stages, hit or miss, size, what is missing here; runs nothing',
@@ -202,6 +230,8 @@ function recipeCommands(
     .option('--backend <NAME>', 'native (default) or host')
     .option('--mount-point <DIR>', 'as build has it')
     .option('--host-tools <DIR>', 'as build has it')
+    .option('--out <DIR>', 'as build has it')
+    .option('--cache-dir <DIR>', 'as build has it')
     .option('--clean', 'take away what host builds left that were killed')
     .option('--json', 'as JSON')
     .action(async (recipe, options) =>

@@ -6,6 +6,8 @@ export interface Finding {
   readonly state: 'ok' | 'warning' | 'missing';
   /** One sentence without a final full stop. */
   readonly message: string;
+  /** The file or folder that it is about, where a build names that first. */
+  readonly file?: string;
   /** What helps: a Debian package, or a section of the HOWTO. */
   readonly hint?: string;
 }

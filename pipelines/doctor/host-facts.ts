@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces, release, totalmem } from 'node:os';
+import { systemErrorCode } from '../../images/bytes/host-error.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
 import { hostCommand } from '../host/host-command.js';
 import { leftovers } from '../host/host-lock.js';
 import { loopFault } from '../host/loop-devices.js';
@@ -8,6 +10,8 @@ import { describeMade } from '../host/made.js';
 import { mounts } from '../host/mounts.js';
 import { findProgram } from '../program-folders.js';
 import { type Finding, missing, ok, warning } from './finding.js';
+import { existing, freeBytes, mebibytes, writingFault } from './space.js';
+import { namespaceFault } from './user-range.js';
 
 const MIB = 1024 ** 2;
 /** What three nodes with their shared memory take at least. */
@@ -22,6 +26,8 @@ export function rootFinding(): Finding {
     return missing('user', 'the host backend mounts filesystems: it needs root', hint);
   if (!hasCapability(CAP_SYS_ADMIN))
     return missing('user', 'this is root without the right to mount (CAP_SYS_ADMIN)', hint);
+  if (!hasCapability(CAP_MKNOD))
+    return missing('user', 'this is root without the right to make devices (CAP_MKNOD)', hint);
   // Root of a user namespace may mount what is its own, and no disk.
   if (!/^\s*0\s+0\s+4294967295\s*$/.test(readText('/proc/self/uid_map')))
     return missing('user', 'this is root of a user namespace, which mounts no disks', hint);
@@ -30,27 +36,44 @@ export function rootFinding(): Finding {
 
 /** capabilities(7) */
 const CAP_SYS_ADMIN = 21n;
+const CAP_MKNOD = 27n;
 
 function hasCapability(number: bigint): boolean {
   const match = /^CapEff:\s*([0-9a-f]+)$/m.exec(readText('/proc/self/status'));
   return match !== null && ((BigInt(`0x${match[1]}`) >> number) & 1n) === 1n;
 }
 
-/** Whether a loop device can be had: asked of the kernel, without taking one. */
+/** Whether a loop device can be had: asked of the kernel, and opened, without taking it. */
 export async function loopFinding(): Promise<Finding> {
   const hint = 'Load the module loop (modprobe loop); a container needs the devices handed in.';
   const fault = loopFault();
   if (fault !== undefined) return missing('loop devices', fault, hint);
   if (findProgram('losetup') === undefined)
-    return missing('loop devices', 'the program losetup is missing', 'Install the Debian package mount.');
+    return missing('loop devices', 'the program losetup is missing', 'Install it (Debian package mount).');
   try {
     accessSync('/dev/loop-control', constants.R_OK | constants.W_OK);
   } catch {
     return missing('loop devices', 'this user may not open /dev/loop-control', 'Run it as root.');
   }
   const { code, output } = await hostCommand(['losetup', '--find']);
-  if (code === 0) return ok('loop devices', `${output.trim()} is free`);
+  if (code === 0) {
+    const fault = openingFault(output.trim());
+    if (fault !== undefined) return missing('loop devices', fault, hint);
+    return ok('loop devices', `${output.trim()} is free`);
+  }
   return missing('loop devices', `no loop device can be had: ${output.trim().split('\n').at(-1)}`, hint);
+}
+
+/** A container may have the number of a loop device but not the device, or no right to it. */
+function openingFault(device: string): string | undefined {
+  try {
+    closeSync(openSync(device, 'r+'));
+    return undefined;
+  } catch (cause) {
+    return systemErrorCode(cause) === 'ENOENT'
+      ? `${device} is free, but there is no such file`
+      : `this user may not open ${device}`;
+  }
 }
 
 /** Whether the kernel can mount a filesystem, now or with a module that is there. */
@@ -60,8 +83,7 @@ export function filesystemFinding(type: string): Finding {
       ? 'Build a kernel with the OpenGFS patches and load the module gfs (HOWTO 4.5), or use --backend native.'
       : `Boot a kernel with ${type}, or use --backend native.`;
   if (hasFilesystem(type)) return ok('kernel', `it knows the filesystem ${type}`);
-  const module = type === 'gfs2' || type === 'ext2' || type === 'gfs' ? moduleOf(type) : false;
-  return module
+  return moduleOf(`fs-${type}`) || moduleOf(type)
     ? ok('kernel', `the module ${type} is there`)
     : missing('kernel', `it does not know the filesystem ${type}, and there is no module ${type}`, hint);
 }
@@ -80,11 +102,11 @@ function hasFilesystem(type: string): boolean {
 function moduleOf(name: string): boolean {
   const modprobe = findProgram('modprobe');
   if (modprobe === undefined) return false;
-  return spawnSync(modprobe, ['-n', '-q', name], { stdio: 'ignore', timeout: 10_000 }).status === 0;
+  return spawnSync(modprobe, ['-n', '-q', '--', name], { stdio: 'ignore', timeout: 10_000 }).status === 0;
 }
 
 /** What of this host matters whatever is built. */
-export async function hostFindings(folder: string): Promise<Finding[]> {
+export function hostFindings(cacheFolder: string): Finding[] {
   return [
     kernelFinding(),
     process.getuid?.() === 0
@@ -93,7 +115,7 @@ export async function hostFindings(folder: string): Promise<Finding[]> {
     namespaceFinding(),
     sharedMemoryFinding(),
     memoryFinding(),
-    diskFinding(folder),
+    diskFinding(cacheFolder),
     leftoverFinding(),
   ];
 }
@@ -102,70 +124,76 @@ function kernelFinding(): Finding {
   return ok('kernel', `Linux ${release()} on ${process.arch}, Node.js ${process.version}`);
 }
 
-/** Tried for real: sysctls, chroots and containers forbid it in different ways. */
 function namespaceFinding(): Finding {
-  const unshare = findProgram('unshare');
-  const hint = 'Make rules then run without a sandbox; inside a container, allow it user namespaces.';
-  if (unshare === undefined)
-    return warning(
-      'user namespaces',
-      'the program unshare is missing',
-      'Install the Debian package util-linux.',
-    );
-  const { status } = spawnSync(unshare, ['--user', '--map-root-user', 'true'], {
-    stdio: 'ignore',
-    timeout: 10_000,
-  });
-  return status === 0
+  const fault = namespaceFault();
+  return fault === undefined
     ? ok('user namespaces', 'this user may make them')
-    : warning('user namespaces', 'this user may not make them', hint);
+    : warning('user namespaces', fault, 'Ordinary users then make no Debian base.');
 }
 
 /** User-Mode Linux has its memory there, and runs code from it. */
 function sharedMemoryFinding(): Finding {
   const topic = 'shared memory';
-  try {
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    const free = bavail * bsize;
-    const mount = mounts().findLast(({ target }) => target === '/dev/shm');
-    if (mount?.options.includes('noexec') === true)
-      return warning(
-        topic,
-        '/dev/shm is mounted noexec: nodes can not run code from it',
-        'mount -o remount,exec /dev/shm, or set TMPDIR for the nodes.',
-      );
-    const size = `/dev/shm has ${mebibytes(free)} free`;
-    return free < SHARED_MEMORY_LOW ? warning(topic, `${size}: little for nodes`) : ok(topic, size);
-  } catch {
+  const folder = '/dev/shm';
+  if (!existsSync(folder))
     return warning(topic, 'there is no /dev/shm', 'Nodes need it: mount -t tmpfs tmpfs /dev/shm.');
+  if (isNoexec(folder))
+    return warning(
+      topic,
+      '/dev/shm is mounted noexec: nodes can not run code from it',
+      'mount -o remount,exec /dev/shm, or set TMPDIR for the nodes.',
+    );
+  const fault = writingFault(folder);
+  if (fault !== undefined) return warning(topic, fault, 'Set TMPDIR for the nodes.');
+  const free = freeBytes(folder);
+  const size = `/dev/shm has ${mebibytes(free)} free`;
+  return free < SHARED_MEMORY_LOW ? warning(topic, `${size}: little for nodes`) : ok(topic, size);
+}
+
+function isNoexec(folder: string): boolean {
+  try {
+    const mount = mounts().findLast(({ target }) => target === folder);
+    return mount?.options.includes('noexec') === true;
+  } catch {
+    // Without /proc nobody says.
+    return false;
   }
 }
 
+/** The host's memory, or what a container is given of it. */
 function memoryFinding(): Finding {
   const match = /^MemAvailable:\s+(\d+) kB$/m.exec(readText('/proc/meminfo'));
-  const available = Number(match?.[1] ?? 0) * 1024;
-  const text = `${mebibytes(available)} of ${mebibytes(totalmem())} are available`;
+  const limit = process.constrainedMemory();
+  const total = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const available = Math.min(match === null ? total : Number(match[1]) * 1024, process.availableMemory());
+  const text = `${mebibytes(available)} of ${mebibytes(total)} are available`;
   return available < MEMORY_LOW ? warning('memory', `${text}: little for a cluster`) : ok('memory', text);
 }
 
 function diskFinding(folder: string): Finding {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    const free = bavail * bsize;
-    const text = `${mebibytes(free)} are free for the cache in ${folder}`;
-    return free < DISK_LOW
-      ? warning('disk', text, 'A Red Hat root takes about 2 GiB while it is built.')
-      : ok('disk', text);
-  } catch {
-    return ok('disk', `${folder} is not there yet`);
-  }
+  const there = existing(folder);
+  const fault = writingFault(there);
+  const hint = 'Choose another folder for the cache with --cache-dir or SSI_IMAGES_CACHE.';
+  if (fault !== undefined) return warning('disk', `${fault}: the cache would go there`, hint);
+  const free = freeBytes(there);
+  const text = `${mebibytes(free)} are free for the cache in ${folder}`;
+  return free < DISK_LOW
+    ? warning('disk', text, 'A Red Hat root takes about 2 GiB while it is built.')
+    : ok('disk', text);
 }
 
 function leftoverFinding(): Finding {
-  const left = leftovers();
-  return left.length === 0
-    ? ok('left behind', 'nothing of a host build that was killed')
-    : warning('left behind', left.map(describeMade).join(', '), 'Run "ssi-image doctor --clean" as root.');
+  const topic = 'left behind';
+  const hint = 'Run "ssi-image doctor --clean" as root.';
+  try {
+    const left = leftovers();
+    return left.length === 0
+      ? ok(topic, 'nothing of a host build that was killed')
+      : warning(topic, left.map(describeMade).join(', '), hint);
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return warning(topic, 'host builds were here, and only root can see whether they left something', hint);
+  }
 }
 
 /** HOWTO 4.5: two aliases, two devices that nobody uses, and the lock server. */
@@ -212,6 +240,7 @@ function freeLoopNames(): Finding {
 }
 
 function isRunning(name: string): boolean {
+  if (!existsSync('/proc')) return false;
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .some((pid) => readText(`/proc/${pid}/comm`).trim() === name);
@@ -223,8 +252,4 @@ function readText(path: string): string {
   } catch {
     return '';
   }
-}
-
-function mebibytes(bytes: number): string {
-  return `${Math.floor(bytes / MIB)} MiB`;
 }

@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StageTool } from '../engine/stage.js';
-import { toolVersion } from '../engine/tool-version.js';
+import { probeTool } from '../engine/tool-version.js';
 import { findProgram } from '../program-folders.js';
 import { type Finding, missing, ok, warning } from './finding.js';
 
@@ -16,26 +15,38 @@ export interface Wanted {
   readonly otherwise?: string;
 }
 
-/** Whether a program is here, in a folder of the user's or where stages look, and its version. */
-export async function programFinding(wanted: Wanted, tools?: string): Promise<Finding> {
+/**
+ * Whether a program is here, in a folder of the user's or where stages look, and its version: where it can be asked
+ * for that, it is run. `path` is where it was found already.
+ */
+export async function programFinding(
+  wanted: Wanted & { readonly path?: string | undefined },
+  tools?: string,
+): Promise<Finding> {
   const { program, otherwise } = wanted;
-  const own = tools === undefined ? undefined : join(tools, program);
-  if (own !== undefined && existsSync(own)) return ok('tools', `${program}: ${own}`);
-  const path = findProgram(program);
-  if (path === undefined) {
-    const hint = wanted.hint ?? `Install the Debian package ${wanted.package}.`;
-    const message = `the program ${program} is missing`;
+  const lack = (message: string): Finding => {
+    const hint = wanted.hint ?? `Install it (Debian package ${wanted.package}).`;
     return otherwise === undefined
       ? missing('tools', message, hint)
       : warning('tools', `${message}: ${otherwise}`, hint);
-  }
-  if (wanted.versionArguments === undefined) return ok('tools', `${program}: ${path}`);
-  const tool: StageTool = {
-    program,
-    package: wanted.package ?? '',
-    versionArguments: wanted.versionArguments,
   };
-  return ok('tools', `${program}: ${(await toolVersion(tool)) ?? path}`);
+  const own = tools === undefined ? undefined : join(tools, program);
+  const path = own !== undefined && existsSync(own) ? own : (findProgram(program) ?? wanted.path);
+  if (path === undefined) return lack(`the program ${program} is missing`);
+  if (!mayRun(path)) return lack(`the program ${program} is missing: this user may not run ${path}`);
+  if (path === own || wanted.versionArguments === undefined) return ok('tools', `${program}: ${path}`);
+  const probe = await probeTool({ program, versionArguments: wanted.versionArguments });
+  if (probe.state === 'broken') return lack(`the program ${program} does not run: ${probe.reason}`);
+  return ok('tools', `${program}: ${probe.state === 'there' ? probe.version : path}`);
+}
+
+function mayRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const OPENGFS = 'Build and install the OpenGFS tools (HOWTO 4.5).';
@@ -45,24 +56,25 @@ export const HOWTO_PROGRAMS: readonly Wanted[] = [
   ...['dd', 'cp', 'chmod', 'mkdir', 'mknod', 'touch', 'stat', 'realpath'].map((program) => ({
     program,
     package: 'coreutils',
+    versionArguments: ['--version'],
   })),
   { program: 'sh', package: 'dash' },
-  { program: 'find', package: 'findutils' },
-  { program: 'sed', package: 'sed' },
-  { program: 'tar', package: 'tar' },
+  { program: 'find', package: 'findutils', versionArguments: ['--version'] },
+  { program: 'sed', package: 'sed', versionArguments: ['--version'] },
+  { program: 'tar', package: 'tar', versionArguments: ['--version'] },
   { program: 'losetup', package: 'mount', versionArguments: ['--version'] },
   { program: 'mount', package: 'mount', versionArguments: ['--version'] },
-  { program: 'umount', package: 'mount' },
+  { program: 'umount', package: 'mount', versionArguments: ['--version'] },
 ];
 
 export const FILESYSTEM_PROGRAMS: Readonly<Record<string, readonly Wanted[]>> = {
   opengfs: ['ptool', 'passemble', 'gfsconf', 'mkfs_gfs'].map((program) => ({ program, hint: OPENGFS })),
   gfs2: [
     { program: 'mkfs.gfs2', package: 'gfs2-utils', versionArguments: ['-V'] },
-    { program: 'fsck.gfs2', package: 'gfs2-utils' },
+    { program: 'fsck.gfs2', package: 'gfs2-utils', versionArguments: ['-V'] },
   ],
   ext2: [
     { program: 'mke2fs', package: 'e2fsprogs', versionArguments: ['-V'] },
-    { program: 'e2fsck', package: 'e2fsprogs' },
+    { program: 'e2fsck', package: 'e2fsprogs', versionArguments: ['-V'] },
   ],
 };

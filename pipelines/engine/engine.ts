@@ -7,15 +7,16 @@ import type { Cache } from '../cache/cache.js';
 import { type Artifact, blobsOf, isSameResult, keyOf, type StageRecord } from '../cache/record.js';
 import type { UsedResult } from '../cache/remote/remote-cache.js';
 import { allOf } from './all-of.js';
+import { checkTools } from './check-tools.js';
 import { Contents } from './contents.js';
 import type { EventListener, RunReason } from './events.js';
 import { type HostInput, HostInputs, keyFieldsOf, movedFault, type ResolvedInput } from './key.js';
 import { Limiter } from './limiter.js';
+import { Records } from './records.js';
 import type { RemoteResults } from './remote-results.js';
 import type { Stage } from './stage.js';
 import type { MadeFile } from './stage-artifacts.js';
 import { runStage } from './stage-run.js';
-import { toolVersion } from './tool-version.js';
 
 export interface EngineOptions {
   readonly cache: Cache;
@@ -29,6 +30,8 @@ export interface EngineOptions {
   readonly rerun: ReadonlySet<string>;
   /** Whether a stage may run; a stage that may not and has to is a DiagnosticError. */
   readonly mayRun?: (stage: Stage) => boolean;
+  /** Called before the first stage runs: throws when this host lacks something. */
+  readonly beforeFirstRun?: () => Promise<void>;
   /** Folder for files that the cache does not keep, on the filesystem where they will stay. It is made when needed. */
   readonly staging: string;
   /** Where the bytes of a digest may lie besides the cache: the outputs of the build before. */
@@ -63,7 +66,8 @@ export class Engine {
   /** Stages that ran because the user asked for it: once is enough. */
   private readonly asked = new Set<Stage>();
   private readonly contents: Contents;
-  private readonly hostInputs: HostInputs;
+  /** Digests of files of the user's, each found once. */
+  readonly hostInputs: HostInputs;
   private readonly limiter: Limiter;
   /** Where artifacts lie that the cache does not keep, of stages that ran. */
   private readonly made = new Map<string, MadeFile>();
@@ -74,10 +78,15 @@ export class Engine {
   private readonly commits: Promise<void>[] = [];
   private commitFault: unknown;
   private readonly usedKeys = new Map<string, UsedResult>();
+  private readiness: Promise<void> | undefined;
+  readonly records: Records;
 
   constructor(readonly options: EngineOptions) {
     this.hostInputs = new HostInputs(options.cache.statCache, options.pace);
     this.limiter = new Limiter(options.jobs);
+    this.records = new Records(options.cache, options.remote, (key, record) =>
+      this.commit(key, record, Promise.resolve(), () => {}),
+    );
     this.contents = new Contents(
       (sha256) => this.hostFiles.get(sha256)?.path ?? options.cache.blobPath(sha256),
     );
@@ -214,33 +223,14 @@ export class Engine {
     const key = keyOf(await keyFieldsOf(stage, inputs));
     const ran = this.ran.get(key);
     if (ran !== undefined) return ran;
-    const local = this.recordOf(stage, key);
-    const record = local ?? (await this.remoteRecordOf(stage, key));
-    if (record === undefined) return this.run(stage, inputs, 'new');
+    const found = await this.records.find(stage, key);
+    if (found === undefined) return this.run(stage, inputs, 'new');
+    const { record, isRemote } = found;
     cache.touch([cache.recordPath(key), ...blobsOf(record).map((sha256) => cache.blobPath(sha256))]);
-    const from = local === undefined ? ({ from: 'remote' } as const) : {};
+    const from = isRemote ? ({ from: 'remote' } as const) : {};
     listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record), ...from });
     this.usedKeys.set(key, { key, record, ran: false });
     return { key, record, ran: false };
-  }
-
-  /** What the cache knows of a key, if it is about all that the stage makes. */
-  private recordOf(stage: Stage, key: string): StageRecord | undefined {
-    return this.whole(stage, this.options.cache.record(key));
-  }
-
-  /** What the remote cache knows of it; from now on this one does too. */
-  private async remoteRecordOf(stage: Stage, key: string): Promise<StageRecord | undefined> {
-    const record = this.whole(stage, await this.options.remote?.record(key));
-    if (record !== undefined) this.commit(key, record, Promise.resolve(), () => {});
-    return record;
-  }
-
-  private whole(stage: Stage, record: StageRecord | undefined): StageRecord | undefined {
-    const isWhole = stage.artifacts.every(
-      (name) => record?.artifacts[name]?.stored === (stage.keeping === 'stored'),
-    );
-    return isWhole ? record : undefined;
   }
 
   /** The digests of a stage's inputs; runs the stages that make them where these are not known. */
@@ -271,7 +261,9 @@ export class Engine {
         `Run it with --until ${stage.name}, or build everything.`,
       );
     }
-    await this.checkTools(stage);
+    this.readiness ??= this.options.beforeFirstRun?.();
+    await this.readiness;
+    await checkTools(stage);
     const fields = await keyFieldsOf(stage, inputs);
     const key = keyOf(fields);
     // What it reads is there before it takes its turn: a stage that waits for another must not hold one.
@@ -306,6 +298,7 @@ export class Engine {
       for (const [artifact, file] of outcome.made) this.made.set(idOf(stage, artifact), file);
       release = false;
       this.commit(key, outcome.record, outcome.stored, lock.release);
+      this.commits.push(outcome.left);
       const known = { key, record: outcome.record, ran: true };
       this.ran.set(key, known);
       this.usedKeys.set(key, known);
@@ -325,7 +318,7 @@ export class Engine {
     key: string,
     reason: RunReason,
   ): Promise<StageRecord | undefined> {
-    const record = this.recordOf(stage, key);
+    const record = this.records.here(stage, key);
     if (record === undefined || reason === 'new') return record;
     for (const artifact of stage.artifacts)
       if ((await this.locateBytes(stage, artifact, { key, record, ran: false })) === undefined)
@@ -362,16 +355,6 @@ export class Engine {
           throw movedFault(`${input.artifact} in the output folder`);
       }),
     );
-  }
-
-  private async checkTools(stage: Stage): Promise<void> {
-    for (const tool of stage.tools) {
-      if (tool.optional === true || (await toolVersion(tool)) !== undefined) continue;
-      throw hostError(
-        `the stage ${stage.name} needs the program ${tool.program}, which is not there`,
-        `Install it (Debian package ${tool.package}).`,
-      );
-    }
   }
 
   private loadTree(sha256: string, path: string, name: string): Tree {

@@ -5,6 +5,7 @@ import { type Artifact, type KeyFields, keyOf, type StageRecord } from '../cache
 import type { Pipeline } from '../pipeline.js';
 import { bytesOf } from './engine.js';
 import { HostInputs, keyFieldsOf, type ResolvedInput } from './key.js';
+import { findNeeded } from './needed-program.js';
 import type { Stage } from './stage.js';
 import { toolVersion } from './tool-version.js';
 
@@ -58,12 +59,17 @@ export interface StageOutlook {
   readonly fault?: DiagnosticError;
 }
 
+/** Where digests of inputs and records of keys come from; by default from the cache. */
+interface OutlookOptions extends Pick<PlanOptions, 'cache' | 'pace'> {
+  readonly hostInputs?: HostInputs;
+  readonly lookUp?: (stage: Stage, key: string) => Promise<StageRecord | undefined>;
+}
+
 /** Finds every stage's key and record as far as that goes without running one. */
 export async function outlookOf(
-  pipeline: Pipeline,
-  { cache, pace }: Pick<PlanOptions, 'cache' | 'pace'>,
+  pipeline: Pick<Pipeline, 'stages'>,
+  { cache, pace, hostInputs = new HostInputs(cache.statCache, pace), lookUp }: OutlookOptions,
 ): Promise<Map<Stage, StageOutlook>> {
-  const hostInputs = new HostInputs(cache.statCache, pace);
   const outlooks = new Map<Stage, StageOutlook>();
   for (const stage of pipeline.stages) {
     const inputs = new Map<string, ResolvedInput>();
@@ -89,7 +95,7 @@ export async function outlookOf(
       continue;
     }
     const key = keyOf(fields);
-    const record = cache.record(key);
+    const record = lookUp === undefined ? cache.record(key) : await lookUp(stage, key);
     outlooks.set(stage, { stage, fields, key, waitsFor, ...(record === undefined ? {} : { record }) });
   }
   return outlooks;
@@ -97,14 +103,9 @@ export async function outlookOf(
 
 /** What a build would do, stage by stage. Runs nothing; reads only files of the user's that are not known yet. */
 export async function planOf(pipeline: Pipeline, options: PlanOptions): Promise<PlannedStage[]> {
-  const { cache, rerun } = options;
+  const { cache } = options;
   const outlooks = await outlookOf(pipeline, options);
-  const reasons = new Map<Stage, string>();
-  for (const [stage, { record, waitsFor }] of outlooks) {
-    if (rerun.includes(stage.name)) reasons.set(stage, 'asked for');
-    else if (record === undefined && waitsFor.length === 0) reasons.set(stage, 'no run with this key');
-  }
-  await addForBytes(pipeline, outlooks, reasons, options);
+  const reasons = await reasonsOf(pipeline, outlooks, options);
   const last = lastRuns(cache, pipeline.recipe);
   const planned: PlannedStage[] = [];
   for (const [stage, outlook] of outlooks) {
@@ -128,6 +129,40 @@ export async function planOf(pipeline: Pipeline, options: PlanOptions): Promise<
   return planned;
 }
 
+/** The stages that a build runs, and those that wait for them: asked by a build before it runs the first. */
+export async function stagesToRun(
+  pipeline: PipelinePart,
+  options: BytesOptions & OutlookOptions & Pick<PlanOptions, 'rerun'>,
+): Promise<Stage[]> {
+  const outlooks = await outlookOf(pipeline, options);
+  const reasons = await reasonsOf(pipeline, outlooks, options);
+  return pipeline.stages.filter(
+    (stage) => reasons.has(stage) || (outlooks.get(stage)?.waitsFor.length ?? 0) > 0,
+  );
+}
+
+/** Where bytes may be. `elsewhere`: also where this can't be told, in a remote cache. */
+interface BytesOptions extends Pick<PlanOptions, 'cache' | 'locate'> {
+  readonly elsewhere?: boolean;
+}
+
+type PipelinePart = Pick<Pipeline, 'stages' | 'outputs'>;
+
+/** Why stages run whose keys are known. */
+async function reasonsOf(
+  pipeline: PipelinePart,
+  outlooks: ReadonlyMap<Stage, StageOutlook>,
+  options: BytesOptions & Pick<PlanOptions, 'rerun'>,
+): Promise<Map<Stage, string>> {
+  const reasons = new Map<Stage, string>();
+  for (const [stage, { record, waitsFor }] of outlooks) {
+    if (options.rerun.includes(stage.name)) reasons.set(stage, 'asked for');
+    else if (record === undefined && waitsFor.length === 0) reasons.set(stage, 'no run with this key');
+  }
+  await addForBytes(pipeline, outlooks, reasons, options);
+  return reasons;
+}
+
 function newsOf(
   { stage, record }: StageOutlook,
   { online, signal }: PlanOptions,
@@ -140,10 +175,10 @@ function newsOf(
 
 /** Adds stages whose results are known but whose bytes are wanted and gone. */
 async function addForBytes(
-  pipeline: Pipeline,
+  pipeline: Pick<Pipeline, 'outputs'>,
   outlooks: ReadonlyMap<Stage, StageOutlook>,
   reasons: Map<Stage, string>,
-  options: PlanOptions,
+  options: BytesOptions,
 ): Promise<void> {
   const want = async (stage: Stage, artifact: string): Promise<void> => {
     const known = outlooks.get(stage)?.record?.artifacts[artifact];
@@ -167,8 +202,9 @@ async function addForBytes(
 async function isHere(
   artifact: Artifact,
   record: StageRecord | undefined,
-  { cache, locate }: PlanOptions,
+  { cache, locate, elsewhere }: BytesOptions,
 ): Promise<boolean> {
+  if (elsewhere === true) return true;
   if (!artifact.stored) return (await locate(artifact)) !== undefined;
   const references = record?.references ?? [];
   return cache.hasBlob(artifact) && references.every((sha256) => cache.hasFile(sha256));
@@ -179,6 +215,9 @@ async function missingTools(stage: Stage) {
   for (const tool of stage.tools)
     if (tool.optional !== true && (await toolVersion(tool)) === undefined)
       missing.push({ program: tool.program, package: tool.package });
+  for (const need of stage.needs ?? [])
+    if (need.kind === 'program' && findNeeded(need) === undefined)
+      missing.push({ program: need.program, package: need.package });
   return missing;
 }
 

@@ -3,6 +3,7 @@ import type { DataMap } from '../../images/bytes/data-map.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import type { Tree } from '../../images/tree/tree.js';
 import type { JsonValue } from '../cache/canonical-json.js';
+import type { Finding } from '../doctor/finding.js';
 
 /** What a stage reads. */
 export type StageInput =
@@ -30,6 +31,27 @@ export interface StageTool {
   readonly optional?: boolean;
 }
 
+/** What a stage needs of the host besides its tools. It changes nothing of what is made, so it is no part of the key. */
+export type StageNeed =
+  /** A program. `userPath`: it may also lie on the user's own PATH. */
+  | {
+      readonly kind: 'program';
+      readonly program: string;
+      readonly package: string;
+      readonly versionArguments?: readonly string[];
+      readonly userPath?: true;
+    }
+  /** As an ordinary user: namespaces with the range of users and groups that /etc/subuid and /etc/subgid give. */
+  | { readonly kind: 'user range' }
+  /** Bytes that are certainly written: a number, or at least as many as an input has. */
+  | {
+      readonly kind: 'space';
+      readonly where: 'cache' | 'outputs' | 'temporary';
+      readonly bytes: number | { readonly input: string };
+    }
+  /** What only the whole build knows. */
+  | { readonly kind: 'other'; readonly look: () => Promise<readonly Finding[]> };
+
 /** Whether the cache keeps what a stage makes. */
 export type Keeping =
   /** Yes. */
@@ -48,6 +70,7 @@ export interface Stage {
   readonly parameters: JsonValue;
   readonly inputs: Readonly<Record<string, StageInput>>;
   readonly tools: readonly StageTool[];
+  readonly needs?: readonly StageNeed[];
   /** Names of its artifacts. */
   readonly artifacts: readonly string[];
   readonly keeping: Keeping;

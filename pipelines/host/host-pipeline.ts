@@ -1,3 +1,4 @@
+import { hostStageFindings } from '../doctor/host-stage-findings.js';
 import type { Stage, StageInput } from '../engine/stage.js';
 import type { Pipeline } from '../pipeline.js';
 import { isOpenGfsRecipe, type Recipe, type Source } from '../recipe/recipe.js';
@@ -23,14 +24,18 @@ export function hostPipeline(recipe: Recipe, options: PipelineOptions, host: Hos
   for (const name of configurations) if (pools !== undefined) inputs[name] = artifact(pools, name);
   const identity = stages.sshIdentity();
   const steps = howtoSteps(recipe, host);
-  const rootImage = stages.add(
-    hostRootStage(recipe, steps, host, {
+  const rootImage = stages.add({
+    ...hostRootStage(recipe, steps, host, {
       inputs,
       configurations,
       files: stages.files(),
       ...(identity === undefined ? {} : { sshIdentity: artifact(identity, 'tree') }),
     }),
-  );
+    needs: [
+      { kind: 'program', program: 'bash', package: 'bash' },
+      { kind: 'other', look: () => hostStageFindings(recipe, host) },
+    ],
+  });
   const { images } = steps;
   made.outputs.push(...images.map((name) => ({ name, stage: rootImage, artifact: name })));
   for (const name of configurations)

@@ -1,4 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostError } from '../../images/diagnostic.js';
 import { hostCommand, hostOutput } from './host-command.js';
 import type { FileIdentity } from './made.js';
 
@@ -64,7 +66,32 @@ export function showsFile({ file }: LoopDevice, image: FileIdentity): boolean {
 export async function releaseLoops(image: FileIdentity): Promise<string[]> {
   const own = (await loopDevices()).filter((device) => showsFile(device, image));
   for (const { name } of own) await hostOutput(['losetup', '--detach', name]);
+  await awaitRelease(image);
   return own.map(({ name }) => name);
+}
+
+/** How long the kernel may take to let go of a loop device, in milliseconds. */
+const RELEASE_MILLISECONDS = 10_000;
+const POLL_MILLISECONDS = 100;
+
+/**
+ * Waits until no loop device shows a file any more. One that is detached while something still uses it goes only after
+ * that: a mount that another namespace has copied, such as a container's, keeps it, and what was written may not all
+ * be in the file yet. Throws a DiagnosticError when it stays.
+ */
+export async function awaitRelease(image: FileIdentity): Promise<void> {
+  const end = performance.now() + RELEASE_MILLISECONDS;
+  for (;;) {
+    const left = (await loopDevices()).find((device) => showsFile(device, image));
+    if (left === undefined) return;
+    if (performance.now() > end) {
+      throw hostError(
+        `${left.name} still shows ${image.path}: something uses it, maybe in a container or a mount namespace of its own`,
+        'End what uses it, then run "ssi-image doctor --clean".',
+      );
+    }
+    await sleep(POLL_MILLISECONDS);
+  }
 }
 
 /** Whether a loop device shows any file. */

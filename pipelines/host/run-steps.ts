@@ -5,7 +5,7 @@ import { OutputLog } from '../cluster-tools/output-log.js';
 import { type ProgramEnd, runProgram } from '../cluster-tools/run-program.js';
 import { hostPath } from './host-command.js';
 import type { Journal } from './journal.js';
-import { isLoopInUse } from './loop-devices.js';
+import { awaitRelease, isLoopInUse } from './loop-devices.js';
 import { describeMade, deviceNumberOf, exists, identityOf, type Made } from './made.js';
 import { mountsBelow } from './mounts.js';
 import { type Making, SHELL_FUNCTIONS, type Step } from './step.js';
@@ -69,8 +69,27 @@ class Run {
     else await this.shell(step);
     for (const name of step.unmakes ?? []) {
       const id = this.ids.get(name);
-      if (id !== undefined) journal.noteUndone(id);
+      if (id === undefined) continue;
+      await this.released(id);
+      journal.noteUndone(id);
     }
+  }
+
+  /** `losetup -d`, and `umount` of what `mount -o loop` has mounted, succeed before the kernel has let go. */
+  private async released(id: number): Promise<void> {
+    const standing = this.options.journal.made;
+    const made = standing.find((each) => each.id === id)?.made;
+    const image =
+      made?.kind === 'loop'
+        ? made.image
+        : made?.kind === 'mount' && 'image' in made.of
+          ? made.of.image
+          : undefined;
+    if (image === undefined) return;
+    const hasLoop = standing.some(
+      (each) => each.id !== id && each.made.kind === 'loop' && each.made.image.path === image.path,
+    );
+    if (!hasLoop) await awaitRelease(image);
   }
 
   close(): void {

@@ -93,7 +93,7 @@ function checkFile(path: string, what: string, mode: number): void {
 }
 
 /** User-Mode Linux steers its guests with ptrace: Yama can forbid it to all. */
-function checkTracing(): void {
+export function checkTracing(): void {
   let scope: string;
   try {
     scope = readFileSync('/proc/sys/kernel/yama/ptrace_scope', 'latin1').trim();

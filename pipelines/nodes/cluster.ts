@@ -357,7 +357,8 @@ export class Cluster implements FencedCluster {
     const { name } = node;
     try {
       await node.reaches('ready', milliseconds, signal);
-      const takesCommands = (await node.agent?.whenThere(AGENT_MILLISECONDS, signal)) ?? true;
+      const takesCommands =
+        (await node.agent?.whenThere(Math.min(AGENT_MILLISECONDS, milliseconds), signal)) ?? true;
       if (!takesCommands && !signal.aborted)
         listener({
           type: 'note',

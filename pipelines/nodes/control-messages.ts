@@ -6,7 +6,7 @@ import type { ClusterStatus } from './cluster-status.js';
 import type { LeaveResult } from './shutdown.js';
 
 /** Changes with every change of what commands and supervisors say to each other. */
-export const CONTROL_VERSION = 1;
+export const CONTROL_VERSION = 2;
 
 const node = z.number().int().min(0).max(255);
 const path = z.string().min(1).max(4096);
@@ -40,6 +40,8 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('crash'), nodes: z.array(node).max(255) }),
   z.strictObject({ type: z.literal('stop'), now: z.boolean(), milliseconds }),
   z.strictObject({ type: z.literal('status') }),
+  /** The cluster is there for this connection: when it breaks, all of it ends. The end of its input lets go. */
+  z.strictObject({ type: z.literal('hold') }),
   z.strictObject({ type: z.literal('run'), node, command: z.array(z.string()).min(1).max(65_536) }),
   z.strictObject({ type: z.literal('console'), node }),
   /** While a command runs in a node. */

@@ -164,6 +164,8 @@ export class Supervisor {
           kind: 'status',
           status: await clusterStatus(this.existing(), this.places.name, this.places.logs),
         };
+      case 'hold':
+        return this.hold(connection);
       case 'run':
         return { kind: 'ended', end: await runInNode(this.node(request.node), request.command, connection) };
       case 'console':
@@ -266,10 +268,26 @@ export class Supervisor {
     return { kind: 'stopped', nodes };
   }
 
+  /** Ends all at once when whoever the cluster is for is gone, and has not let go of it. */
+  private async hold({ socket, frames }: Connection): Promise<Result> {
+    socket.write(encodeMessage({ type: 'done', result: { kind: 'attached' } } satisfies Reply));
+    try {
+      for await (const { type, payload } of frames)
+        if (type === 'input' && payload.length === 0) return { kind: 'nothing' };
+    } catch {
+      // It broke.
+    }
+    await this.stop({ now: true, milliseconds: 0 }, () => {});
+    this.end();
+    return { kind: 'nothing' };
+  }
+
   private async release(cluster: Cluster): Promise<void> {
     await cluster.stop({ now: true, milliseconds: 0, umlFolder: '' }, () => {});
+    // Two who stop it at the same time come here both.
+    if (this.cluster !== cluster) return;
+    this.cluster = undefined;
     cluster.prepared.release();
-    if (this.cluster === cluster) this.cluster = undefined;
   }
 
   private existing(): Cluster {

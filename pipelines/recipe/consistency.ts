@@ -8,6 +8,7 @@ import type { RecipePath } from './recipe.js';
 import { keyAt, nodeAt, quoted } from './recipe-node.js';
 import { formatSize } from './scalars.js';
 import { RECIPE_KEYS } from './schema.js';
+import { checkTestKeys } from './test-keys.js';
 
 /** Bytes of a pool label, before the data of the pool. */
 const POOL_LABEL_BYTES = 8192;
@@ -49,6 +50,7 @@ class ConsistencyCheck {
     this.checkJournals();
     this.checkUbd();
     this.checkFiles();
+    checkTestKeys(this.recipe);
     this.checkVariableNames();
   }
 

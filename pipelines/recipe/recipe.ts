@@ -222,6 +222,27 @@ export interface ConfigureSettings {
   readonly network: { readonly patch: boolean; readonly hosts: boolean };
 }
 
+/** What has to come of a command that a test runs in a node. */
+export interface TestExpectation {
+  /** Exit code. */
+  readonly code: number;
+  /** All of standard output; a line feed at the end makes no difference. */
+  readonly output?: string;
+  /** A regular expression that is found in standard output; `^` and `$` stand for the ends of a line too. */
+  readonly matches?: string;
+}
+
+/** A command that `ssi-image test` runs in a cluster. No stage depends on it. */
+export interface TestSettings {
+  readonly name: string;
+  /** A line for the shell of the node. */
+  readonly run: string;
+  readonly node: number | 'all';
+  /** Seconds after which it has failed. */
+  readonly timeout: number;
+  readonly expect: TestExpectation;
+}
+
 /** A recipe with everything it extends merged in, variables and `--set` applied, defaults filled in. */
 export interface Recipe {
   readonly name: string;
@@ -244,6 +265,7 @@ export interface Recipe {
   readonly kernel?: KernelSettings;
   readonly ssh?: SshSettings;
   readonly configure: ConfigureSettings;
+  readonly tests: readonly TestSettings[];
   /** An error that points at a value of the recipe: file, line, column, source line and caret, `extends` chain. */
   faultAt(path: RecipePath, message: string, hint?: string): DiagnosticError;
 }

@@ -18,6 +18,7 @@ import {
 } from './scalars.js';
 import { kernel, ramdisk, ssh } from './schema-nodes.js';
 import { argument, digest, imageName, listOf, mapOf, mirrors, text, word } from './schema-parts.js';
+import { tests } from './schema-tests.js';
 
 /** The one version of the format that this program knows. */
 export const RECIPE_VERSION = 1;
@@ -385,6 +386,10 @@ export const recipeSchema = mapOf({
   ).optional(),
   ssh: key(ssh, 'Keys with which the nodes reach each other.').optional(),
   configure: key(configure, 'Changes to the root (HOWTO 5.6, 5.8).').optional(),
+  tests: key(
+    tests,
+    'What "ssi-image test" runs in a cluster of the nodes, in this order. No stage depends on it.',
+  ).optional(),
 });
 
 /** A recipe of the right shape, sizes and such still as they are written. */

@@ -22,6 +22,7 @@ import type { MapNode } from './recipe-node.js';
 import { isOn, parseDuration, parseSize } from './scalars.js';
 import { type RecipeInput, recipeSchema } from './schema.js';
 import { Sources } from './sources.js';
+import { testsOf } from './test-settings.js';
 
 /** All of a recipe but what depends on where it was read from. */
 export type Settings = Omit<Recipe, 'files' | 'faultAt'>;
@@ -52,6 +53,7 @@ export function settingsOf(input: unknown, root: MapNode, epoch: number | undefi
     ...(recipe.modules === undefined ? {} : { modules: modulesOf(recipe.modules, sources) }),
     ...nodesOf(recipe, sources),
     configure: configureOf(recipe.configure ?? {}, recipe.distribution, sources),
+    tests: testsOf(recipe.tests ?? []),
   };
 }
 

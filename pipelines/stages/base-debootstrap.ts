@@ -12,6 +12,8 @@ import type { MmdebstrapSettings } from '../recipe/recipe.js';
 const TIME_LIMIT_SECONDS = 3600;
 /** mmdebstrap copies these from the host, so that packages can be installed: nothing of it goes into the image. */
 const FORGET_HOST = '--customize-hook=rm -f "$1/etc/hostname" "$1/etc/resolv.conf"';
+/** The smallest root takes so much: unpacked in the folder for temporary files, and as a tar in the cache. */
+const LEAST_BYTES = 200 * 1024 * 1024;
 /** Last lines of its output that an error shows. */
 const SHOWN_LINES = 12;
 
@@ -40,6 +42,12 @@ export function baseDebootstrapStage(
     },
     inputs: { release },
     tools: [{ program: 'mmdebstrap', package: 'mmdebstrap', versionArguments: ['--version'] }],
+    needs: [
+      { kind: 'program', program: 'bash', package: 'bash' },
+      { kind: 'user range' },
+      { kind: 'space', where: 'temporary', bytes: LEAST_BYTES },
+      { kind: 'space', where: 'cache', bytes: LEAST_BYTES },
+    ],
     artifacts: ['file'],
     keeping: 'stored',
     run: async (context) => {

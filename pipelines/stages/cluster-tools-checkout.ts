@@ -18,6 +18,13 @@ export function checkoutStage(source: CvsSource, timeLimit: number): Stage {
     parameters: { root, module, date, tag },
     inputs: {},
     tools: [],
+    needs: [
+      { kind: 'program', program: 'bash', package: 'bash' },
+      { kind: 'program', program: 'cvs', package: 'cvs', versionArguments: ['--version'] },
+      ...(root.startsWith(':ext:')
+        ? [{ kind: 'program', program: 'ssh', package: 'openssh-client' } as const]
+        : []),
+    ],
     artifacts: ['tree'],
     keeping: 'stored',
     run: async (context) => {

@@ -28,6 +28,7 @@ export function clusterToolsStage(
       { program: 'make', package: 'make', versionArguments: ['--version'] },
       { program: 'fakeroot', package: 'fakeroot', versionArguments: ['--version'], optional: true },
     ],
+    needs: [{ kind: 'program', program: 'bash', package: 'bash' }],
     artifacts: ['overlay'],
     keeping: 'stored',
     run: async (context) => {

@@ -25,6 +25,11 @@ export function gfs2ImageStage(recipe: Gfs2Recipe, tree: StageInput): Stage {
     },
     inputs: { tree },
     tools: [{ ...MKFS_GFS2, package: 'gfs2-utils' }],
+    needs: [
+      { kind: 'program', program: 'bash', package: 'bash' },
+      // mkfs.gfs2 writes every block of every journal.
+      { kind: 'space', where: 'outputs', bytes: journals * journalSize },
+    ],
     artifacts: [image],
     keeping: 'digest',
     run: async (context) => {

@@ -11,6 +11,8 @@ import { warnOfLosses } from './losses.js';
 import { poolConfigOf, rootPool } from './pools.js';
 
 const MIB = 1024 * 1024;
+/** One block of so many of a journal has something in it, a header; the others are holes. */
+const JOURNAL_SEGMENT_BLOCKS = 16;
 
 /** The options of HOWTO 5.2's `mkfs_gfs -p memexp -t /dev/pool/pool0cidev -j 15 -J 32 -i`. */
 function mkfsOptions({ filesystem, epoch }: OpenGfsRecipe): MkfsOptions {
@@ -61,6 +63,7 @@ export function rootImageStage(recipe: OpenGfsRecipe, tree: StageInput): Stage {
     },
     inputs: { tree },
     tools: [],
+    needs: [{ kind: 'space', where: 'outputs', bytes: (journals * journalSize) / JOURNAL_SEGMENT_BLOCKS }],
     artifacts: [pool.image],
     keeping: 'digest',
     run: async (context) => {

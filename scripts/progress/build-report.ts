@@ -4,6 +4,7 @@ import { formatDiagnostic, printable } from '../../images/diagnostic.js';
 import type { BuildEvent } from '../../pipelines/engine/events.js';
 import { formatBytes } from '../command-line/output.js';
 import { formatDuration } from './amounts.js';
+import { junitSeconds as seconds, xmlText as xml } from './junit-text.js';
 import { remoteText } from './remote-text.js';
 
 interface Row {
@@ -131,10 +132,6 @@ function attempt(path: string, write: () => void): void {
   }
 }
 
-function seconds(milliseconds: number): string {
-  return (milliseconds / 1000).toFixed(3);
-}
-
 /** Text in a line or a cell of Markdown, without anything that it could mean there. */
 function cell(text: string): string {
   return printable(text)
@@ -144,12 +141,4 @@ function cell(text: string): string {
 
 function quoted(text: string): string[] {
   return text.split('\n').map((line) => `    ${printable(line)}`);
-}
-
-/** Text of XML: characters that XML can't hold are left out. */
-function xml(text: string): string {
-  const names: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text
-    .replaceAll(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    .replaceAll(/[&<>"]/g, (character) => names[character] ?? '');
 }

@@ -12,7 +12,9 @@ export type ProgressStyle = 'tree' | 'plain' | 'json';
 
 export function defaultStyle(): ProgressStyle {
   const isDumb = process.env.TERM === 'dumb' || (process.env.CI ?? '') !== '';
-  return process.stderr.isTTY && !isDumb ? 'tree' : 'plain';
+  // A serial console has no size: a tree can't be laid out on that, its renderer fails.
+  const hasSize = process.stderr.columns > 0 && process.stdout.columns !== 0;
+  return process.stderr.isTTY && hasSize && !isDumb ? 'tree' : 'plain';
 }
 
 /** Loads and starts the presenter of a style. */

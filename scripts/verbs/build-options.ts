@@ -7,6 +7,7 @@ import { HttpStore } from '../../pipelines/cache/remote/http-store.js';
 import { remoteSettings } from '../../pipelines/cache/remote/open-remote.js';
 import type { RemoteSettings } from '../../pipelines/cache/remote/remote-cache.js';
 import type { DebianPackage } from '../../pipelines/debian-packages.js';
+import type { Places } from '../../pipelines/doctor/space.js';
 import { hostPipeline } from '../../pipelines/host/host-pipeline.js';
 import type { HostRootOptions } from '../../pipelines/host/host-root-stage.js';
 import { MANIFEST_NAME, readManifest } from '../../pipelines/output/manifest.js';
@@ -88,6 +89,14 @@ function lockedPackages(folder: string): DebianPackage[] {
 /** The folder that a build's outputs appear in. */
 export function outputFolder(pipeline: Pipeline, options: RecipeOptions): string {
   return options.out ?? join('out', pipeline.recipe);
+}
+
+/** The folders that a build writes to. */
+export function placesOf(pipeline: Pipeline, options: RecipeOptions): Places {
+  return {
+    cache: resolve(options.cacheDir ?? defaultCacheFolder()),
+    outputs: resolve(outputFolder(pipeline, options)),
+  };
 }
 
 /** What a verb takes that uses a remote cache. */

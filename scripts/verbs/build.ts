@@ -1,9 +1,9 @@
-import { DiagnosticError, usageError } from '../../images/diagnostic.js';
+import { usageError } from '../../images/diagnostic.js';
 import { type BuildResult, build as buildPipeline } from '../../pipelines/build.js';
 import { Cache } from '../../pipelines/cache/cache.js';
 import { removeAll } from '../../pipelines/cache/scratch.js';
-import { recipeFindings } from '../../pipelines/doctor/recipe-findings.js';
-import { cleanHost } from '../../pipelines/host/host-lock.js';
+import { placeFindings } from '../../pipelines/doctor/space.js';
+import { stageFindings, throwMissing } from '../../pipelines/doctor/stage-findings.js';
 import { howtoSteps } from '../../pipelines/host/howto-steps.js';
 import { shellScript } from '../../pipelines/host/shell-script.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
@@ -19,6 +19,7 @@ import {
   openCache,
   outputFolder,
   pipelineOf,
+  placesOf,
   type RecipeOptions,
   type RemoteOptions,
   recipeOf,
@@ -51,14 +52,29 @@ export async function build(recipe: string, options: BuildVerbOptions): Promise<
   if (options.check === true && options.backend === 'host')
     throw usageError('--check is for the native backend: what the host writes differs each time');
   const pipeline = pipelineOf(recipe, options);
-  await checkHost(recipe, options);
-  if (options.check === true) return checkReproducible(recipe, pipeline, options);
+  if (options.check === true) {
+    const places = placesOf(pipeline, options);
+    throwMissing(placeFindings(places));
+    throwMissing(await stageFindings(pipeline.stages, places));
+    return checkReproducible(recipe, pipeline, options);
+  }
+  const result = await buildPlanned(pipeline, options);
+  if (options.json === true) await writeOut(`${JSON.stringify(result)}\n`);
+  else await writeOut(buildSummary(pipeline.recipe, result));
+  return ExitCode.done;
+}
+
+/** Builds for another verb, which has something to say of its own. */
+export async function buildOutputs(recipe: string, options: BuildVerbOptions): Promise<BuildResult> {
+  const pipeline = pipelineOf(recipe, options);
+  return buildPlanned(pipeline, options);
+}
+
+async function buildPlanned(pipeline: Pipeline, options: BuildVerbOptions): Promise<BuildResult> {
+  throwMissing(placeFindings(placesOf(pipeline, options)));
   const { cache, remove } = cacheFor(options);
   try {
-    const result = await runBuild(pipeline, cache, options);
-    if (options.json === true) await writeOut(`${JSON.stringify(result)}\n`);
-    else await writeOut(buildSummary(pipeline.recipe, result));
-    return ExitCode.done;
+    return await runBuild(pipeline, cache, options);
   } finally {
     remove();
   }
@@ -75,26 +91,6 @@ async function dryRun(recipe: string, options: BuildVerbOptions): Promise<number
   const loaded = recipeOf(recipe, options);
   await writeOut(shellScript(loaded, howtoSteps(loaded, host)));
   return ExitCode.done;
-}
-
-/** Before minute one: throws a DiagnosticError with all that this host lacks for the recipe. */
-async function checkHost(recipe: string, options: BuildVerbOptions): Promise<void> {
-  const host = hostOptionsOf(recipe, options);
-  // What a killed build left goes first: it may be in the way. One that runs is waited for later.
-  const isBusy =
-    host !== undefined && process.getuid?.() === 0 && (await cleanHost(host.tools)) === undefined;
-  const findings = await recipeFindings(recipeOf(recipe, options), host);
-  const missing = findings.filter(
-    ({ state, topic }) => state === 'missing' && !(isBusy && (topic === 'mounts' || topic === 'pools')),
-  );
-  if (missing.length === 0) return;
-  throw new DiagnosticError(
-    missing.map(({ message, hint }) => ({
-      kind: 'host',
-      message,
-      ...(hint === undefined ? {} : { hint }),
-    })),
-  );
 }
 
 /** The user's cache; with --no-cache one of its own, which goes when the build ends. */

@@ -85,7 +85,7 @@ export class ClusterCommands {
   }
 
   /** Waits until no process of the clusters is left, which they have to see to themselves; kills what stays. */
-  async whenAllGone(milliseconds = 5000): Promise<number[]> {
+  async whenAllGone(milliseconds = 20_000): Promise<number[]> {
     const until = performance.now() + milliseconds;
     while (this.processes().length > 0 && performance.now() < until) await sleep(50);
     const left = this.processes();

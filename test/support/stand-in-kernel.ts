@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,8 +9,9 @@ const AGENT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /**
  * Makes a program that stands in for a User-Mode Linux kernel: it behaves on its console and towards the host as a node
- * does, in milliseconds. Commands run on the host, but `shutdown`, `corosync-quorumtool` and `dlm_tool` are its own. Each
- * start is a line in `record`. Words of its command line say how it behaves:
+ * does, in milliseconds. Commands run on the host, but `shutdown`, `corosync-quorumtool` and `dlm_tool` are its own, and so
+ * is `crash`, which ends the node; root's home folder is one that all of them share. Each start is a line in `record`.
+ * Words of its command line say how it behaves:
  *
  *   standin=silent        never says anything
  *   standin=failing       says NODE-FAILED and ends
@@ -28,8 +29,11 @@ export function makeStandInKernel(folder: string): { kernel: string; record: str
   const text = readFileSync(AGENT, 'utf8');
   if (!text.includes(`'${AGENT_PATH}'`))
     throw new Error("the agent has another PATH: its shutdown would be the host's");
+  const home = join(folder, 'root');
+  mkdirSync(home, { recursive: true });
   // The folder of the node that runs it comes first, and no folder with a real shutdown is left.
-  writeFileSync(agent, text.replace(`'${AGENT_PATH}'`, `$ENV{STANDIN} . ':/usr/bin:/bin'`));
+  const changed = text.replace(`'${AGENT_PATH}'`, `$ENV{STANDIN} . ':/usr/bin:/bin'`);
+  writeFileSync(agent, changed.replaceAll(`'/root'`, `'${home}'`));
   writeFileSync(record, '');
   writeFileSync(
     kernel,
@@ -72,6 +76,7 @@ mkdir -p bin
 printf '#!/bin/sh\\ntouch "%s/goodbye"\\n' "$PWD" > bin/shutdown
 printf '#!/bin/sh\\necho "Nodeid Votes Name"; echo "  %s  1 node%s (local)"\\n' "$number" "$number" > bin/corosync-quorumtool
 printf '#!/bin/sh\\nprintf "dlm lockspaces\\\\nname          root\\\\nid            0x1\\\\nmembers       %s \\\\n\\\\n"\\n' "$number" > bin/dlm_tool
+printf '#!/bin/sh\\nkill -KILL %s\\n' $$ > bin/crash
 chmod 755 bin/*
 if [ "$standin" = deaf ]; then
   exec 4<&-

@@ -19,6 +19,8 @@ export interface HttpStoreOptions {
   readonly authorization?: string;
   /** Without a byte for so long, in milliseconds, a request is given up. */
   readonly idleMilliseconds?: number;
+  /** A request that is not done by then is given up. */
+  readonly requestMilliseconds?: number;
 }
 
 interface Answer {
@@ -34,15 +36,17 @@ export class HttpStore implements ObjectStore {
   private readonly agent: http.Agent;
   private readonly authorization: string | undefined;
   private readonly idle: number;
+  private readonly longest: number;
 
   /** Throws a DiagnosticError when `url` can't be the one of a cache. */
-  constructor(url: string, { authorization, idleMilliseconds }: HttpStoreOptions = {}) {
+  constructor(url: string, { authorization, idleMilliseconds, requestMilliseconds }: HttpStoreOptions = {}) {
     this.base = cacheUrl(url);
     this.name = this.base.href;
     const options = { keepAlive: true, maxSockets: SOCKETS_MAX, scheduling: 'lifo' as const };
     this.agent = this.base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
     this.authorization = authorization;
     this.idle = idleMilliseconds ?? IDLE_MILLISECONDS;
+    this.longest = requestMilliseconds ?? REQUEST_MILLISECONDS;
   }
 
   async get(kind: ObjectKind, name: string, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -106,7 +110,7 @@ export class HttpStore implements ObjectStore {
         request.destroy();
       };
       const giveUp = (): void => fail(new StoreFault('passing', 'it takes too long'));
-      const timer = setTimeout(giveUp, REQUEST_MILLISECONDS);
+      const timer = setTimeout(giveUp, this.longest);
       signal.addEventListener('abort', giveUp);
       request.setTimeout(this.idle, giveUp);
       request.on('error', fail);

@@ -5,26 +5,12 @@ import { FileSource, readBytes } from '../../../images/bytes/byte-source.js';
 import { SparseFile } from '../../../images/bytes/sparse-file.js';
 import { isZero } from '../../../images/bytes/zeros.js';
 import { hashOfName } from '../../../images/gfs/dirent.js';
-import { MKFS_DEFAULTS, type MkfsOptions, makeFilesystem } from '../../../images/gfs/mkfs.js';
-import { GOLDEN_TIME, type GoldenImage, golden } from '../../fixtures/golden.js';
+import { makeFilesystem } from '../../../images/gfs/mkfs.js';
+import { type GoldenImage, golden, goldenOptions } from '../../fixtures/golden.js';
+import { piecesOfFile } from '../../support/file-pieces.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const folder = temporaryFolder();
-
-function goldenOptions({ parameters }: GoldenImage): MkfsOptions {
-  return {
-    ...MKFS_DEFAULTS,
-    blockSize: parameters.block_size,
-    segmentBlocks: parameters.segment_blocks,
-    journals: parameters.journals,
-    journalMiB: parameters.journal_MiB,
-    resourceGroupMiB: parameters.rgsize_MiB,
-    lockProtocol: parameters.lockproto,
-    lockTable: parameters.locktable,
-    expert: parameters.expert_mode,
-    time: GOLDEN_TIME,
-  };
-}
 
 function makeGolden(name: string, image: GoldenImage): string {
   const path = join(folder, name);
@@ -48,15 +34,8 @@ function makeGolden(name: string, image: GoldenImage): string {
 }
 
 function sha256OfFile(path: string): string {
-  const source = new FileSource(path);
   const hash = createHash('sha256');
-  const buffer = Buffer.alloc(4 * 1024 * 1024);
-  for (let offset = 0; offset < source.size; offset += buffer.length) {
-    const piece = buffer.subarray(0, Math.min(buffer.length, source.size - offset));
-    source.readInto(piece, offset);
-    hash.update(piece);
-  }
-  source.close();
+  for (const [piece] of piecesOfFile(path, 1024 * 1024)) hash.update(piece);
   return hash.digest('hex');
 }
 
@@ -87,19 +66,17 @@ describe('mkfs writes what the historical tool wrote', () => {
         ),
       );
       expect(nonZero.size).toBe(image.nonzero_block_count);
+      source.close();
       let found = 0;
-      const piece = Buffer.alloc(1024 * 1024);
-      for (let offset = 0; offset + piece.length <= source.size; offset += piece.length) {
-        source.readInto(piece, offset);
+      for (const [piece, offset] of piecesOfFile(path, 1024 * 1024)) {
         if (isZero(piece)) continue;
-        for (let within = 0; within < piece.length; within += blockSize) {
+        for (let within = 0; within + blockSize <= piece.length; within += blockSize) {
           if (isZero(piece.subarray(within, within + blockSize))) continue;
           found += 1;
           if (!nonZero.has((offset + within) / blockSize))
             expect.fail(`block ${(offset + within) / blockSize} is not zero`);
         }
       }
-      source.close();
       expect(found).toBe(image.nonzero_block_count);
     },
   );

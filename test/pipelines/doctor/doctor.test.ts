@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { generalFindings, hostBackendFindings, neededFindings } from '../../../pipelines/doctor/doctor.js';
 import type { Finding } from '../../../pipelines/doctor/finding.js';
-import { recipeFindings } from '../../../pipelines/doctor/recipe-findings.js';
+import { hostStageFindings } from '../../../pipelines/doctor/host-stage-findings.js';
+import { hostPipeline } from '../../../pipelines/host/host-pipeline.js';
 import { loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
 import { compiled } from '../../support/compiled.js';
 import { writeSampleExt2 } from '../../support/sample-ext2.js';
@@ -29,16 +30,28 @@ describe('what this host has', () => {
     const findings = [...(await generalFindings(folder)), ...(await hostBackendFindings(undefined))];
     expect(new Set(findings.map(({ topic }) => topic))).toEqual(
       new Set([
-        ...['kernel', 'user', 'user namespaces', 'shared memory', 'memory', 'disk', 'left behind'],
+        ...[
+          'kernel',
+          'user',
+          'user namespaces',
+          'make rules',
+          'shared memory',
+          'memory',
+          'disk',
+          'left behind',
+        ],
         ...['tools', 'loop devices', 'network', 'device names', 'lock server'],
       ]),
     );
-    expect(messagesOf(findings, 'missing').filter((message) => !message.includes('bash'))).toEqual([]);
+    expect(messagesOf(findings, 'missing')).toEqual([]);
     for (const { state, hint } of findings) if (state === 'missing') expect(hint).toBeDefined();
   });
 
   test('and lacks for OpenGFS, with where the tools come from', async () => {
-    const findings = await neededFindings(loadRecipe('redhat72'), host('mnt'));
+    const recipe = loadRecipe('redhat72');
+    const pipeline = hostPipeline(recipe, { offline: true }, host('mnt'));
+    const places = { cache: join(folder, 'cache'), outputs: join(folder, 'out') };
+    const findings = await neededFindings(recipe, pipeline, places, true);
     const tools = ['ptool', 'passemble', 'gfsconf', 'mkfs_gfs'].filter(
       (name) => findTool(name) === undefined,
     );
@@ -60,7 +73,10 @@ describe('what this host has', () => {
       writeFileSync(join(tools, name), '#!/bin/sh\n');
       chmodSync(join(tools, name), 0o755);
     }
-    const messages = messagesOf(await recipeFindings(loadRecipe('redhat72'), host('mnt', tools)), 'missing');
+    const messages = messagesOf(
+      await hostStageFindings(loadRecipe('redhat72'), host('mnt', tools)),
+      'missing',
+    );
     expect(
       messages.filter((message) => /ptool|passemble|gfsconf|mkfs_gfs|filesystem gfs/.test(message)),
     ).toEqual([]);
@@ -69,16 +85,16 @@ describe('what this host has', () => {
   test('when the mount point is in use', async () => {
     const recipe = loadRecipe(writeSampleExt2(join(folder, 'recipe.yaml')));
     const options = host('full');
-    expect(messagesOf(await recipeFindings(recipe, options), 'ok')).toContain(
+    expect(messagesOf(await hostStageFindings(recipe, options), 'ok')).toContain(
       `${options.mountPoint} is free`,
     );
     writeFileSync(join(options.mountPoint, 'file'), '');
-    expect(messagesOf(await recipeFindings(recipe, options), 'missing')).toContain(
+    expect(messagesOf(await hostStageFindings(recipe, options), 'missing')).toContain(
       `${options.mountPoint} is not empty`,
     );
     const none = { ...options, mountPoint: join(folder, 'none') };
-    expect(messagesOf(await recipeFindings(recipe, none), 'missing').join()).toContain('is no folder');
-    expect(messagesOf(await recipeFindings(recipe, host('mnt')), 'missing').join()).not.toContain('mnt');
+    expect(messagesOf(await hostStageFindings(recipe, none), 'missing').join()).toContain('is no folder');
+    expect(messagesOf(await hostStageFindings(recipe, host('mnt')), 'missing').join()).not.toContain('mnt');
   });
 });
 
@@ -106,13 +122,16 @@ describe.skipIf(wrapper === undefined)('an ordinary user', () => {
     const told = asNobody('doctor', ...options);
     expect(told.stdout).toContain('MISSING  user: the host backend mounts filesystems: it needs root\n');
     expect(told.status).toBe(1);
+    const open = join(folder, 'open');
+    mkdirSync(open);
+    chmodSync(open, 0o777);
     const refused = asNobody(
       'build',
       ...options,
       '--out',
-      join(folder, 'out'),
+      join(open, 'out'),
       '--cache-dir',
-      join(folder, 'cache'),
+      join(open, 'cache'),
     );
     expect(refused.stderr).toContain('error: the host backend mounts filesystems: it needs root\n');
     expect(refused.status).toBe(1);

@@ -9,6 +9,7 @@ import { Cache } from '../../../pipelines/cache/cache.js';
 import { verify } from '../../../pipelines/cache/maintenance.js';
 import { Random } from '../../fuzz/random.js';
 import { compiled } from '../../support/compiled.js';
+import { rounds } from '../../support/rounds.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { run, testWith } from '../../support/tools.js';
 import { buildIn, leftovers, outputsIn } from './build-rig.js';
@@ -17,7 +18,7 @@ import { samplePipeline, writeSampleInputs } from './sample-pipeline.js';
 const program = compiled('test/pipelines/engine/build-child.ts');
 
 /** More in the long runs: KILL_ROUNDS=200. */
-const rounds = Number(process.env.KILL_ROUNDS ?? 30);
+const roundCount = rounds(10, 40, 'KILL_ROUNDS');
 
 /** Runs a build, kills it after a while if it is not done by then, and returns whether it was killed. */
 async function killedBuild(parameters: readonly string[], delay: number): Promise<boolean> {
@@ -38,7 +39,7 @@ async function cleanOutputs(greeting: string): Promise<Record<string, string>> {
   return outputsIn(folder);
 }
 
-test(`a build killed at ${rounds} random moments: never a wrong output, nothing left behind`, async () => {
+test(`a build killed at ${roundCount} random moments: never a wrong output, nothing left behind`, async () => {
   const random = new Random(20_240_501);
   const expected = new Map<string, Record<string, string>>();
   for (const greeting of ['a', 'b']) expected.set(greeting, await cleanOutputs(greeting));
@@ -46,7 +47,7 @@ test(`a build killed at ${rounds} random moments: never a wrong output, nothing 
   writeSampleInputs(folder);
   let killed = 0;
   let old = 'none';
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < roundCount; round++) {
     const greeting = random.pick(['a', 'b']);
     // Sometimes from nothing, sometimes with the cache of before, sometimes with outputs of before.
     if (random.below(3) === 0) rmSync(join(folder, 'cache'), { recursive: true, force: true });
@@ -69,7 +70,7 @@ test(`a build killed at ${rounds} random moments: never a wrong output, nothing 
     expect(leftovers(folder), `round ${round}`).toEqual([]);
     run('sh', ['-c', 'cd "$1" && sha256sum -c --quiet SHA256SUMS', 'sh', join(folder, 'out')]);
   }
-  expect(killed).toBeGreaterThan(rounds / 3);
+  expect(killed).toBeGreaterThan(roundCount / 3);
   const { bad, incomplete } = await verify(Cache.open(join(folder, 'cache')), new Pace());
   expect({ bad, incomplete }).toEqual({ bad: [], incomplete: 0 });
 }, 600_000);

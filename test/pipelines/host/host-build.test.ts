@@ -6,6 +6,7 @@ import { Pace } from '../../../images/bytes/pace.js';
 import { treeOfDirectory } from '../../../images/tree/from-directory.js';
 import { openTree } from '../../../pipelines/open-image.js';
 import { manifestIn } from '../../support/build-outputs.js';
+import { compiled } from '../../support/compiled.js';
 import { loopMountFault, withLoopMount } from '../../support/loop-mount.js';
 import { writeSampleExt2 } from '../../support/sample-ext2.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -46,6 +47,7 @@ describe.skipIf(fault !== undefined)(
         ];
         expect(await differencesOf(native.tree, host.tree)).toEqual([]);
         expect([...host.tree.entries()].length).toBeGreaterThan(1400);
+        run('node', [compiled('scripts/ssi-image.ts'), 'diff', ...images]);
         for (const image of images) {
           await withLoopMount(image, join(folder, 'look'), async () => {
             const seen = await treeOfDirectory(join(folder, 'look'), new Pace());
@@ -59,6 +61,8 @@ describe.skipIf(fault !== undefined)(
           expect.stringMatching(/mke2fs.*mount -t ext2/),
         ]);
         expect(manifestIn(join(folder, 'native')).notes).toEqual([]);
+        const check = manifestIn(join(folder, 'native')).stages.find(({ name }) => name === 'check');
+        expect(check?.facts).toEqual({ names: [...native.tree.entries()].length, e2fsck: true });
       });
 
       test('and takes everything away when a command fails', async () => {

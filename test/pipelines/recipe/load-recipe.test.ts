@@ -103,7 +103,38 @@ describe('a loaded recipe', () => {
         ],
         network: { patch: true, hosts: false },
       },
+      tests: [
+        {
+          name: 'members',
+          run: 'test $(cluster | wc -l) = $SSI_NODES',
+          node: 'all',
+          timeout: 60,
+          expect: { code: 0 },
+        },
+        {
+          name: 'a name',
+          run: 'hostname\n',
+          node: 2,
+          timeout: 5,
+          expect: { code: 3, output: 'node2\n', matches: '^node5|node\\d$' },
+        },
+      ],
     });
+  });
+
+  test('tests of a recipe replace those of what it extends, as lists do', () => {
+    const tests = (...names: string[]): string =>
+      `tests: [${names.map((name) => `{name: ${name}, run: "true"}`).join(', ')}]\n`;
+    write({
+      'below.yaml': simple + tests('one', 'two'),
+      'recipe.yaml': 'recipe: 1\nextends: ./below.yaml\n',
+    });
+    const names = (): string[] => load('./recipe.yaml').tests.map(({ name }) => name);
+    expect(names()).toEqual(['one', 'two']);
+    write({ 'recipe.yaml': `recipe: 1\nextends: ./below.yaml\n${tests('three')}` });
+    expect(names()).toEqual(['three']);
+    write({ 'recipe.yaml': 'recipe: 1\nextends: ./below.yaml\ntests: null\n' });
+    expect(names()).toEqual([]);
   });
 
   test('has the defaults for what it leaves out', () => {

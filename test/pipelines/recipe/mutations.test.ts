@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DiagnosticError } from '../../../images/diagnostic.js';
 import { loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
+import { rounds } from '../../support/rounds.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const sound = readFileSync(
@@ -19,7 +20,7 @@ const complete = readFileSync(
   'cluster: {nodes: 1, network: 10.0.0.0/8, lockServer: "1.2.3.4:5"}\n',
 );
 /** Few for every day; with FUZZ_RUNS=20000 it is a fuzzer. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 250);
+const RUNS = rounds(100, 250, 'FUZZ_RUNS');
 const folder = temporaryFolder();
 const file = join(folder, 'recipe.yaml');
 

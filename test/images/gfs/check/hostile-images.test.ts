@@ -7,11 +7,12 @@ import { encodeJournalIndexRecord } from '../../../../images/gfs/journal.js';
 import { TreeBuilder } from '../../../../images/tree/tree-builder.js';
 import { hotPieces, mutate } from '../../../fuzz/mutate.js';
 import { Random } from '../../../fuzz/random.js';
+import { rounds } from '../../../support/rounds.js';
 import { Damage } from './damage.js';
 import { type MemoryImage, makeImage } from './memory-image.js';
 import { subjectTree } from './subject.js';
 
-const MUTATIONS = 2000;
+const MUTATIONS = rounds(700, 2000);
 const MILLISECONDS_MAX = 2000;
 const FOLDER = { mode: 0o755, uid: 0, gid: 0, mtime: { seconds: 0, nanoseconds: 0 } };
 

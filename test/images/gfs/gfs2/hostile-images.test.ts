@@ -13,6 +13,7 @@ import { TreeBuilder } from '../../../../images/tree/tree-builder.js';
 import { hotPieces, mutate } from '../../../fuzz/mutate.js';
 import { Random } from '../../../fuzz/random.js';
 import { MKFS_GFS2_TOOLS } from '../../../support/gfs2-image.js';
+import { rounds } from '../../../support/rounds.js';
 import { temporaryFolder } from '../../../support/temporary.js';
 import { describeWith } from '../../../support/tools.js';
 import { MemoryImage } from '../check/memory-image.js';
@@ -21,7 +22,7 @@ import { makeGfs2Image } from './memory-image.js';
 import { gfs2Subject } from './subject.js';
 
 const folder = temporaryFolder();
-const MUTATIONS = 400;
+const MUTATIONS = rounds(150, 400);
 const MILLISECONDS_MAX = 2000;
 
 /** Runs what may throw nothing but a DiagnosticError. Returns whether it threw one. */

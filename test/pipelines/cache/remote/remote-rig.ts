@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { remoteSettings } from '../../../../pipelines/cache/remote/open-remote.js';
@@ -8,10 +8,8 @@ import { samplePipeline, writeSampleInputs } from '../../engine/sample-pipeline.
 
 /** Data that does not compress, the same for the same seed. */
 export function noise(length: number, seed: string): Buffer {
-  const parts: Buffer[] = [];
-  for (let made = 0; made < length; made += 32)
-    parts.push(createHash('sha256').update(`${seed} ${made}`).digest());
-  return Buffer.concat(parts).subarray(0, length);
+  const key = createHash('sha256').update(seed).digest();
+  return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
 /** A machine: a folder with the inputs of the sample pipeline, a cache and an output folder of its own. */
