@@ -33,16 +33,19 @@ const POLL_MILLISECONDS = 20;
 const LOCK_SERVER = 0;
 const LOCK_SERVER_NAME = 'lock-server';
 const LOCK_SERVER_CARD = 0xfe;
-/** In a node's folder on the host: it must not look for the others yet (pipelines/ramdisk, /init). */
+/** In a node's folder on the host: it must not join the others yet, and not even look for them (pipelines/ramdisk, /init). */
 const HOLD = 'hold';
+const HOLD_SEARCH = 'hold-search';
+/** Two that come to a cluster at the same time can make corosync lose its token, which takes two seconds. */
+const APART_MILLISECONDS = 200;
 
 /**
  * The nodes of a running cluster.
  *
  * Two nodes that both take themselves for the first one share a disk and know nothing of each other, which destroys it. So
  * it is decided here, and nowhere else, which node forms the cluster (`cluster=new`): only when no process of any node is
- * left. All others join. They are started at once, to use the time, but wait before their lock manager starts: until the
- * first one has formed the cluster, and they see that one among the members.
+ * left. All others join. They are started at once, to use the time, but look for others only when the first one can be found,
+ * and their lock managers start when that one has formed the cluster, and they see it among the members.
  */
 export class Cluster implements FencedCluster {
   private readonly nodes = new Map<number, ClusterNode>();
@@ -199,7 +202,10 @@ export class Cluster implements FencedCluster {
     // What goes wrong is told by `allOf`.
     for (const each of ready) each.catch(() => {});
     try {
+      await founder?.reaches('in-touch', options.milliseconds, options.signal);
+      const looking = this.letLook(joining);
       await founder?.reaches('formed', options.milliseconds, options.signal);
+      await looking;
     } catch (error) {
       // There is nothing that they could join.
       await Promise.all(joining.map((node) => node.kill('failed')));
@@ -231,7 +237,7 @@ export class Cluster implements FencedCluster {
     options: StartOptions,
   ): ClusterNode {
     const hostFolder = this.fencer.open(number);
-    if (cluster === 'join') writeFileSync(join(hostFolder, HOLD), '');
+    if (cluster === 'join') for (const hold of [HOLD, HOLD_SEARCH]) writeFileSync(join(hostFolder, hold), '');
     const name = nodeName(number);
     const { links } = this.prepared;
     const commandLine = gfs2NodeCommandLine({
@@ -345,9 +351,21 @@ export class Cluster implements FencedCluster {
     this.unburied.delete(number);
   }
 
+  /** Lets nodes look for others, one a moment after the other. */
+  private async letLook(nodes: readonly ClusterNode[]): Promise<void> {
+    for (const [index, node] of nodes.entries()) {
+      if (index > 0) await sleep(APART_MILLISECONDS);
+      this.release(node, HOLD_SEARCH);
+    }
+  }
+
   private letJoin(node: ClusterNode): void {
     node.mayJoin();
-    rmSync(join(this.runtime, 'host', `${node.number}`, HOLD), { force: true });
+    this.release(node, HOLD);
+  }
+
+  private release(node: ClusterNode, hold: string): void {
+    rmSync(join(this.runtime, 'host', `${node.number}`, hold), { force: true });
   }
 
   private async whenReady(

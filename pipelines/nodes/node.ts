@@ -8,14 +8,15 @@ import { GuestProcess, type GuestProcessOptions } from './guest-process.js';
 /** The console shows a line that begins with this when all of a node's services are up. */
 const NODE_READY = 'NODE-READY';
 
-/** What the ramdisk's /init says when a node can be found by those that join, and when one has found the others. */
+/** What the ramdisk's /init says when a node can be found, when others may join it, and when it has found others. */
+const IN_TOUCH = /^corosync up$/;
 const FORMED = /^dlm_controld up\b/;
 const JOINED = /^joined the membership$/;
 /** What /init says of each step. */
 const STEP = /^ramdisk\[[\d.]+\]: (.*)$/;
 
 /** How far a node is. Each comes after the ones before it. */
-const MILESTONES = ['started', 'joined', 'formed', 'ready'] as const;
+const MILESTONES = ['started', 'in-touch', 'joined', 'formed', 'ready'] as const;
 export type Milestone = (typeof MILESTONES)[number];
 
 /** Why a node is not there any more. */
@@ -171,6 +172,7 @@ export class ClusterNode {
         this.failure ??= 'its ramdisk does not wait until it may join: build it again';
         void this.kill('failed');
       }
+      if (IN_TOUCH.test(step)) this.reach('in-touch');
       if (JOINED.test(step)) this.reach('joined');
       if (FORMED.test(step)) this.reach('formed');
     } else if (line.startsWith(`${NODE_FAILED} `)) {

@@ -17,6 +17,7 @@ import {
   lastInit,
   leaveScript,
   nodeInit,
+  PAUSE,
   RAMDISK_APPLETS,
 } from './node-init.js';
 import {
@@ -135,6 +136,7 @@ function addOwnFiles(tree: RamdiskTree, shell: ProgramFiles, settings: CpioRamdi
   // Before /dev is mounted: the console that Linux opens for /init.
   tree.device('/dev/console', 'character', 5, 1);
   tree.device('/dev/null', 'character', 1, 3, 0o666);
+  tree.fifo(PAUSE);
   tree.file('/init', nodeInit(), 0o755);
   tree.file('/etc/nodes', nodesFile(settings.addresses));
   tree.file('/etc/own-paths', settings.ownPaths.map((path) => `${path}\n`).join(''));

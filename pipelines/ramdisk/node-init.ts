@@ -15,6 +15,9 @@ export const DAEMON_APPLETS: readonly string[] = [
   ...['cat', 'chroot', 'losetup', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'umount'],
 ];
 
+/** A fifo of the ramdisk, which is only waited at. */
+export const PAUSE = '/pause';
+
 /** Where /init reads what depends on the cluster; the values are single-quoted there. */
 export const INIT_SETTINGS = '/etc/ramdisk.conf';
 
@@ -76,8 +79,14 @@ wait_for() {
   until "$@"; do
     left=$((left - 1))
     [ $left -gt 0 ] || return 1
-    sleep 0.05
+    pause
   done
+}
+
+# A twentieth of a second, without a program: nobody writes to the fifo. A shell that takes no fractions says so with 2.
+pause() {
+  read -r -t 0.05 nothing <> ${PAUSE} 2> /dev/null
+  [ $? != 2 ] || sleep 0.05
 }
 
 # mount_all LINE...: as in fstab(5), in this order, by one program
@@ -172,12 +181,17 @@ has_members() {
   return 1
 }
 
-# The host starts all nodes at once, and those that join wait here until there is a cluster.
+# The host starts all nodes at once. Those that join wait for it twice: until there is somebody to find, one after the other,
+# as corosync can lose its token, which takes two seconds, where two come at the same time; and until there is a cluster.
+may_look() {
+  [ ! -e $daemons/fence/hold-search ]
+}
 may_join() {
   [ ! -e $daemons/fence/hold ]
 }
 
 join_cluster() {
+  [ $cluster = new ] || wait_for 12000 may_look || fail "the host does not let it look for others"
   # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
   start_daemon 256 $corosync || fail corosync
   wait_for 600 corosync_answers || fail "corosync does not answer"

@@ -48,6 +48,10 @@ export class RamdiskTree {
     this.put(byteStringFromText(path), { ...this.attributes(mode), type, major, minor });
   }
 
+  fifo(path: string): void {
+    this.put(byteStringFromText(path), { ...this.attributes(0o600), type: 'fifo' });
+  }
+
   /** Files of a root, under their own names. */
   entries(entries: ReadonlyMap<ByteString, LeafNode>): void {
     // The shortest first: links that others lie behind.
