@@ -7,6 +7,7 @@ import {
   isGfs2Recipe,
   isOpenGfsRecipe,
   type OpenGfsRecipe,
+  type RamdiskSettings,
   type Recipe,
 } from './recipe/recipe.js';
 import { type PipelineOptions, StageList } from './stage-list.js';
@@ -107,6 +108,8 @@ export interface RootImage {
   readonly configured: Stage;
   readonly root: string;
   readonly cidev?: string;
+  /** The node's ramdisk, where it was made with the root. */
+  readonly ramdisk?: Pick<PipelineOutput, 'stage' | 'artifact'>;
 }
 
 /** 5.2, in a pool with a lock table of its own. */
@@ -157,7 +160,7 @@ function ext2Image(recipe: Ext2Recipe, base: Stage, stages: StageList, made: Mad
 
 /** 4.8 and 2.4: the ramdisks, the kernel, and the file that names all of them. */
 export function nodeFiles(
-  { configured, root, cidev }: RootImage,
+  { configured, root, cidev, ramdisk: madeRamdisk }: RootImage,
   base: Stage,
   stages: StageList,
   made: Made,
@@ -174,10 +177,15 @@ export function nodeFiles(
     });
     return name;
   };
+  const nodeRamdisk = (settings: RamdiskSettings): string => {
+    if (madeRamdisk === undefined) return add(ramdiskStage(recipe, settings, tree), RAMDISK_NAME);
+    made.outputs.push({ name: RAMDISK_NAME, ...madeRamdisk });
+    return RAMDISK_NAME;
+  };
   const parts = {
     root,
     ...(cidev === undefined ? {} : { cidev }),
-    ...(ramdisk === undefined ? {} : { ramdisk: add(ramdiskStage(recipe, ramdisk, tree), RAMDISK_NAME) }),
+    ...(ramdisk === undefined ? {} : { ramdisk: nodeRamdisk(ramdisk) }),
     ...(ramdisk?.format === 'ext2' && ramdisk.lockServer
       ? {
           lockServerRamdisk: add(lockServerRamdiskStage(recipe, ramdisk, tree), LOCK_SERVER_RAMDISK_NAME),

@@ -43,7 +43,9 @@ export function hostPipeline(recipe: Recipe, options: PipelineOptions, host: Hos
   const root = isOpenGfsRecipe(recipe) ? rootPool(recipe).image : (images[0] ?? '');
   const tree = needsTree(recipe) ? stages.add(rootTreeStage(artifact(rootImage, root))) : rootImage;
   const cidev = isOpenGfsRecipe(recipe) ? { cidev: lockTablePool(recipe).image } : {};
-  nodeFiles({ configured: tree, root, ...cidev }, tree, stages, made);
+  const ramdisk =
+    steps.ramdisk === undefined ? {} : { ramdisk: { stage: rootImage, artifact: steps.ramdisk } };
+  nodeFiles({ configured: tree, root, ...cidev, ...ramdisk }, tree, stages, made);
   const { name, summary, epoch } = recipe;
   return {
     recipe: name,

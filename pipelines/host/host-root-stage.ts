@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostError } from '../../images/diagnostic.js';
 import { extractTree } from '../../images/tree/extract.js';
@@ -43,7 +43,7 @@ const FORMATTERS: Readonly<Record<Recipe['filesystem']['type'], readonly StageTo
 /** HOWTO 5.1 to 5.7 with its own commands, as root: one stage, as nothing between a mount and its end can be kept. */
 export function hostRootStage(
   recipe: Recipe,
-  { steps, images }: HowtoSteps,
+  { steps, images, ramdisk }: HowtoSteps,
   options: HostRootOptions,
   from: HostRootInputs,
 ): Stage {
@@ -52,10 +52,11 @@ export function hostRootStage(
     input,
     name: `file ${index}`,
   }));
+  const made = ramdisk === undefined ? images : [...images, ramdisk];
   const { configure, epoch, distribution, cluster, filesystem } = recipe;
   return {
     name: 'root-image',
-    title: `Make ${images.join(' and ')} with the tools of this host`,
+    title: `Make ${made.join(', ')} with the tools of this host`,
     module: import.meta.url,
     parameters: {
       backend: 'host',
@@ -79,14 +80,15 @@ export function hostRootStage(
       { program: 'make', package: 'make', versionArguments: ['--version'] },
       { program: 'losetup', package: 'mount', versionArguments: ['--version'] },
     ],
-    artifacts: [...images],
+    artifacts: [...made],
     // Kernel and mkfs put times and numbers of their own into it: made again it is another one.
     keeping: 'stored',
     run: async (context) => {
       checkRoot();
       const folder = join(context.work, 'host');
       mkdirSync(folder);
-      for (const name of from.configurations) symlinkSync(await context.inputPath(name), join(folder, name));
+      for (const name of from.configurations)
+        await place(name, from.inputs[name], join(folder, name), context);
       const sources = new Map<string, TreeNode>();
       for (const { location, input, name } of files)
         sources.set(location, await nodeOf(input, name, context));
@@ -101,7 +103,7 @@ export function hostRootStage(
           tools: options.tools,
           timeLimit: Math.max(STEP_SECONDS, recipe.clusterTools?.timeLimit ?? 0),
           log: join(context.work, 'host.log'),
-          input: (name) => inputFor(name, from.inputs[name], context),
+          input: (name, at) => place(name, from.inputs[name], at, context),
           edit: async () => {
             report = await editRoot(recipe, options.mountPoint, sources, context.pace);
           },
@@ -111,7 +113,7 @@ export function hostRootStage(
       });
       return {
         artifacts: Object.fromEntries(
-          images.map((name) => [name, { kind: 'file', path: join(folder, name) } as const]),
+          made.map((name) => [name, { kind: 'file', path: join(folder, name) } as const]),
         ),
         facts: { backend: 'host', steps: steps.length, report } as unknown as JsonValue,
       };
@@ -158,10 +160,25 @@ async function withHost(
   }
 }
 
-/** What a checkout gave is laid out; all else lies somewhere as a file. */
-async function inputFor(name: string, input: StageInput | undefined, context: StageContext): Promise<string> {
-  if (input?.kind !== 'artifact' || input.artifact !== 'tree') return context.inputPath(name);
-  const target = join(context.work, `laid-out-${name}`);
-  await extractTree((await context.inputTree(name)).root, target, {}, context.pace);
-  return target;
+/**
+ * Puts an input where the steps look for it. What a checkout gave is laid out, and what lies in the cache gets another
+ * name, as that may still move there; a file of the user's stays where it is.
+ */
+async function place(
+  name: string,
+  input: StageInput | undefined,
+  at: string,
+  context: StageContext,
+): Promise<void> {
+  if (input?.kind !== 'artifact') return symlinkSync(await context.inputPath(name), at);
+  if (input.artifact === 'tree') {
+    await extractTree((await context.inputTree(name)).root, at, {}, context.pace);
+    return;
+  }
+  const path = await context.inputPath(name);
+  try {
+    linkSync(path, at);
+  } catch {
+    copyFileSync(path, at);
+  }
 }

@@ -3,10 +3,12 @@ import type {
   CvsSource,
   MmdebstrapSettings,
   ModulesSettings,
+  RamdiskSettings,
   Recipe,
   Source,
 } from '../recipe/recipe.js';
 import { isRemote } from '../stages/fetch.js';
+import { RAMDISK_NAME } from '../stages/ramdisk.js';
 import { FileNames } from './file-names.js';
 import { imageSteps } from './image-steps.js';
 import { rootSteps } from './root-steps.js';
@@ -24,6 +26,8 @@ export interface HowtoSteps {
   readonly steps: readonly Step[];
   /** Files in the folder that the steps run in; the root's image is the first. */
   readonly images: readonly string[];
+  /** The node's ramdisk there, where a program of the root makes it. */
+  readonly ramdisk?: string;
 }
 
 /** The commands of HOWTO 5.1 to 5.7 for a recipe. */
@@ -37,6 +41,7 @@ export function howtoSteps(recipe: Recipe, options: HowtoOptions): HowtoSteps {
       ? []
       : toolsSteps(recipe.clusterTools.source, recipe.clusterTools.rule, root, names);
   const modules = recipe.modules === undefined ? [] : modulesSteps(recipe.modules, root, names);
+  const ramdisk = ramdiskSteps(recipe.ramdisk, root);
   const steps = [
     ...base.open,
     // What is made from here on is later than this; the root's clock counts seconds.
@@ -47,6 +52,7 @@ export function howtoSteps(recipe: Recipe, options: HowtoOptions): HowtoSteps {
     ...tools,
     ...modules,
     ...rootSteps(recipe, root, options.recipeArguments),
+    ...ramdisk,
     {
       section: '5.6',
       stage: 'configure',
@@ -55,7 +61,22 @@ export function howtoSteps(recipe: Recipe, options: HowtoOptions): HowtoSteps {
     },
     ...release,
   ];
-  return { steps, images };
+  return { steps, images, ...(ramdisk.length === 0 ? {} : { ramdisk: RAMDISK_NAME }) };
+}
+
+/** 4.8: the version of the HOWTO's own program that came with the cluster tools. It runs as root, in the root. */
+function ramdiskSteps(ramdisk: RamdiskSettings | undefined, root: string): Step[] {
+  if (ramdisk?.format !== 'ext2' || ramdisk.mkinitrd === undefined) return [];
+  const name = 'initrd-ssi.img';
+  const made = word(`${root}/${name}`);
+  const version = word(ramdisk.kernelVersion ?? '');
+  const text = [
+    `inside ${word(root)} ${made}`,
+    `chroot ${word(root)} ${word(ramdisk.mkinitrd)} --uml /${name} ${version}`,
+    `if [ -h ${made} ] || [ ! -f ${made} ]; then echo "it made no file /${name}" >&2; exit 1; fi`,
+    `mv ${made} ${RAMDISK_NAME}`,
+  ].join('\n');
+  return [{ section: '4.8', stage: 'ramdisk', title: 'Build the ramdisk', text }];
 }
 
 interface BaseSteps {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
 import { OutputLog } from '../cluster-tools/output-log.js';
@@ -20,8 +20,8 @@ export interface RunOptions {
   readonly tools: string | undefined;
   /** Seconds for one step. */
   readonly timeLimit: number;
-  /** Path of what the build has fetched already. */
-  readonly input: (name: string) => Promise<string>;
+  /** Puts what the build has fetched already where the steps look for it. */
+  readonly input: (name: string, at: string) => Promise<void>;
   /** What the program itself does to the mounted root. */
   readonly edit: () => Promise<void>;
   /** Is told of each step before it runs. */
@@ -65,7 +65,7 @@ class Run {
     onStep(step);
     if (step.makes !== undefined) await this.note(step.makes);
     if (step.by === 'edit') await edit();
-    else if (step.by !== undefined) symlinkSync(await input(step.by.input), join(folder, step.by.as));
+    else if (step.by !== undefined) await input(step.by.input, join(folder, step.by.as));
     else await this.shell(step);
     for (const name of step.unmakes ?? []) {
       const id = this.ids.get(name);

@@ -6,6 +6,7 @@ import { SHELL_FUNCTIONS, word } from './step.js';
 
 /** The titles of the HOWTO's sections. */
 const SECTIONS: Readonly<Record<string, string>> = {
+  '4.8': 'Building a Ramdisk Image',
   '5.1': 'Base Root Image',
   '5.2': 'GFS Root Image',
   '5.3': 'Getting Cluster Tools Source',
@@ -25,11 +26,11 @@ function configurationFiles(recipe: Recipe): { name: string; text: string }[] {
 }
 
 /** The script that a host build runs, to be read beside the HOWTO or run by hand as root in an empty folder. */
-export function shellScript(recipe: Recipe, { steps, images }: HowtoSteps): string {
+export function shellScript(recipe: Recipe, { steps, images, ramdisk }: HowtoSteps): string {
   const lines = [
     '#!/bin/sh',
     `# The recipe ${recipe.name} as section 5 of the HOWTO builds it. Run it as root, in an empty folder; it leaves`,
-    `# ${images.join(', ')} there. If it fails, what it has mounted and attached stays: a build undoes that by itself.`,
+    `# ${[...images, ...(ramdisk === undefined ? [] : [ramdisk])].join(', ')} there. If it fails, what it has mounted and attached stays: a build undoes that by itself.`,
     ...SHELL_FUNCTIONS.trimEnd().split('\n'),
   ];
   let section = '';

@@ -6,7 +6,7 @@ import { keyAt, nodeAt } from './recipe-node.js';
 /** Keys of a ramdisk that mean something in one format only. */
 const formatKeys: Readonly<Record<string, readonly string[]>> = {
   cpio: ['ownPaths'],
-  ext2: ['init', 'lockServer', 'memexpdArguments'],
+  ext2: ['init', 'lockServer', 'mkinitrd', 'memexpdArguments'],
 };
 
 /** Notes what is wrong between the keys that say what nodes are started from. */
@@ -41,6 +41,11 @@ function checkRamdisk(recipe: CheckedRecipe): void {
         recipe.faults.add(mark, `"${key}" does not go with a ramdisk as ${format}, but as ${other}`);
     }
   }
+  const mkinitrd = keyAt(recipe.root, ['ramdisk', 'mkinitrd']);
+  if (mkinitrd !== undefined && keyAt(recipe.root, ['ramdisk', 'kernelVersion']) === undefined)
+    recipe.faults.add(mkinitrd, '"mkinitrd" needs the version of the kernel, which it is called with', {
+      hint: 'Add kernelVersion, such as 2.4.16-21um.',
+    });
   const uml = nodeAt(recipe.root, ['ramdisk', 'uml']);
   if (uml?.kind === 'scalar' && (uml.value === false || uml.value === 'off')) {
     recipe.fault(['ramdisk', 'uml'], 'ramdisks are made for User-Mode Linux only', {

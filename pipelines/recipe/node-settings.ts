@@ -34,6 +34,7 @@ function ramdiskOf(
     format,
     ...basics,
     lockServer: isOn(ramdisk.lockServer ?? false),
+    ...(ramdisk.mkinitrd === undefined ? {} : { mkinitrd: ramdisk.mkinitrd }),
     init: ramdisk.init ?? DEFAULTS.init,
     memexpdArguments: ramdisk.memexpdArguments ?? [],
   };

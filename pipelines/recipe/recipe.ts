@@ -146,6 +146,8 @@ export type RamdiskSettings = {
       readonly lockServer: boolean;
       /** First program of the root. */
       readonly init: string;
+      /** Program of the root that makes the ramdisk of the node, where that is mounted. */
+      readonly mkinitrd?: string;
       readonly memexpdArguments: readonly string[];
     }
 );

@@ -32,6 +32,10 @@ export const ramdisk = mapOf({
     onOff(),
     'With ext2: also make initrd-memexp.img, for the lock server; off by default.',
   ).optional(),
+  mkinitrd: key(
+    innerPath(),
+    'With ext2 and the backend host: the program of the root that makes the ramdisk (HOWTO 4.8), such as /sbin/cluster_mkinitrd, run in a chroot there. The native backend makes it by itself.',
+  ).optional(),
   memexpdArguments: key(
     listOf(textLike(/^[A-Za-z0-9@%+=:,./_-]+$/, 'an argument without blanks and quotes'), 100),
     'With ext2: what memexpd is started with.',

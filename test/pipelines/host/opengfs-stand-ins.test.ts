@@ -9,7 +9,7 @@ import { compiled } from '../../support/compiled.js';
 import { loopMountFault } from '../../support/loop-mount.js';
 import { writeStandIns } from '../../support/opengfs-stand-ins.js';
 import { temporaryFolder } from '../../support/temporary.js';
-import { describeWith } from '../../support/tools.js';
+import { describeWith, findTool } from '../../support/tools.js';
 import { differencesOf } from '../../support/tree-of.js';
 import { HostRig } from './host-rig.js';
 
@@ -23,6 +23,27 @@ function freeDevices(): string[] {
     .sort((a, b) => Number(b.slice(4)) - Number(a.slice(4)))
     .slice(0, 2)
     .map((name) => `/dev/${name}`);
+}
+
+/** The sample on real loop devices, with more in its recipe. */
+function makeRig(more = ''): { rig: HostRig; tools: string; devices: string[] } {
+  const folder = temporaryFolder();
+  const recipe = join(folder, 'recipe.yaml');
+  const devices = freeDevices();
+  writeFileSync(
+    recipe,
+    `recipe: 1
+name: sample-host
+extends: ${JSON.stringify(join(projectRecipes(), 'sample.yaml'))}
+variables: { nodes: 1, rootSize: 64MiB }
+pools:
+  - { name: pool0cidev, image: root_cidev, size: 4MiB, device: ${devices[0]} }
+  - { name: pool0, image: root_fs, size: "\${rootSize}", device: ${devices[1]} }
+${more}`,
+  );
+  const tools = join(folder, 'tools');
+  writeStandIns(tools, compiled('scripts/ssi-image.ts'));
+  return { rig: new HostRig(folder, recipe, tools), tools, devices };
 }
 
 const fault =
@@ -40,23 +61,7 @@ describe.skipIf(fault !== undefined)(
   () => {
     describeWith(['make', 'bzip2', 'losetup'], 'calls the tools', () => {
       test('in the order of the HOWTO, and leaves the tree of the native build', async () => {
-        const folder = temporaryFolder();
-        const recipe = join(folder, 'recipe.yaml');
-        const [first, second] = freeDevices();
-        writeFileSync(
-          recipe,
-          `recipe: 1
-name: sample-host
-extends: ${JSON.stringify(join(projectRecipes(), 'sample.yaml'))}
-variables: { nodes: 1, rootSize: 64MiB }
-pools:
-  - { name: pool0cidev, image: root_cidev, size: 4MiB, device: ${first} }
-  - { name: pool0, image: root_fs, size: "\${rootSize}", device: ${second} }
-`,
-        );
-        const tools = join(folder, 'tools');
-        writeStandIns(tools, compiled('scripts/ssi-image.ts'));
-        const rig = new HostRig(folder, recipe, tools);
+        const { rig, tools, devices } = makeRig();
         await rig.native();
         await rig.host();
         const calls = readFileSync(join(tools, 'calls'), 'utf8').trim().split('\n');
@@ -71,7 +76,7 @@ pools:
           'passemble -r all',
         ]);
         expect(existsSync('/dev/pool')).toBe(false);
-        expect(freeDevices()).toEqual([first, second]);
+        expect(freeDevices()).toEqual(devices);
         expect(readdirSync(rig.point)).toEqual([]);
         const native = await openTree(rig.output('native', 'root_fs'), { pace: new Pace() });
         const host = await openTree(rig.output('host', 'root_fs'), { pace: new Pace() });
@@ -82,6 +87,40 @@ pools:
           expect(
             readFileSync(rig.output('host', name)).equals(readFileSync(rig.output('native', name))),
           ).toBe(true);
+      });
+
+      describeWith(['busybox'], 'and in the root', () => {
+        const program = '/sbin/cluster_mkinitrd';
+        const ramdisk = (script: string): string => `
+ramdisk: { kernelVersion: 2.4.16-21um, mkinitrd: ${program} }
+configure:
+  files:
+    - { path: /bin/sh, from: ${findTool('busybox')}, mode: '0755' }
+    - { path: ${program}, mode: '0755', content: ${JSON.stringify(`#!/bin/sh\n${script}\n`)} }
+`;
+
+        test('its own program for the ramdisk, which the output folder gets', async () => {
+          const { rig } = makeRig(ramdisk('echo "$0 $*: of $PWD" > "$2"'));
+          await rig.host();
+          const made = `${program} --uml /initrd-ssi.img 2.4.16-21um: of /\n`;
+          expect(readFileSync(rig.output('host', 'initrd.img'), 'latin1')).toBe(made);
+          expect(readFileSync(rig.output('host', 'ssiuml.conf'), 'latin1')).toMatch(/^INITRD=.*initrd\.img/m);
+          const { tree, close } = await openTree(rig.output('host', 'root_fs'), { pace: new Pace() });
+          expect(tree.get(program)?.type).toBe('file');
+          expect(tree.get('/initrd-ssi.img')).toBeUndefined();
+          close();
+        });
+
+        test.each([
+          ['makes nothing', 'true', 'it made no file /initrd-ssi.img'],
+          ['fails', 'echo no modules; exit 3', 'no modules'],
+        ])('one that %s ends the build, and no pool or loop device is left', async (_, script, message) => {
+          const { rig, devices } = makeRig(ramdisk(script));
+          await expect(rig.host()).rejects.toThrow(/4\.8|ramdisk/i);
+          expect(rig.lines.join('\n')).toContain(message);
+          expect(existsSync('/dev/pool')).toBe(false);
+          expect(freeDevices()).toEqual(devices);
+        });
       });
     });
   },

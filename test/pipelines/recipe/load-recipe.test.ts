@@ -207,7 +207,7 @@ ssh: {}
 
   test('of an OpenGFS root has a ramdisk with a linuxrc', () => {
     write({
-      'recipe.yaml': `${simple}ramdisk: {lockServer: on, memexpdArguments: [-d]}\nkernel: {image: ./recipe.yaml}\nssh: {hostKey: ./recipe.yaml, userKey: ./recipe.yaml}\n`,
+      'recipe.yaml': `${simple}ramdisk: {lockServer: on, memexpdArguments: [-d], kernelVersion: 2.4.16-21um, mkinitrd: /sbin/cluster_mkinitrd}\nkernel: {image: ./recipe.yaml}\nssh: {hostKey: ./recipe.yaml, userKey: ./recipe.yaml}\n`,
     });
     const { ramdisk, kernel, ssh } = load('./recipe.yaml');
     expect(ramdisk).toMatchObject({
@@ -215,6 +215,7 @@ ssh: {}
       lockServer: true,
       init: '/sbin/init',
       memexpdArguments: ['-d'],
+      mkinitrd: '/sbin/cluster_mkinitrd',
       rootDevice: '/dev/pool/pool0',
     });
     expect(kernel).toMatchObject({ kind: 'file', source: { location: join(folder, 'recipe.yaml') } });
