@@ -37,7 +37,9 @@ async function add(nodes: number[], options: Options): Promise<number> {
     await presenter.end();
     if (result.kind === 'nodes') {
       const some = result.started.length === 0 ? 'nothing to do' : `${result.started.length} started`;
-      await writeOut(`${places.name}: nodes ${result.up.join(', ')} are up, ${some}\n`);
+      await writeOut(
+        `${places.name}: ${result.up.length} ${result.up.length === 1 ? 'node is' : 'nodes are'} up (${result.up.join(', ')}), ${some}\n`,
+      );
     }
     return ExitCode.done;
   } catch (error) {

@@ -26,7 +26,7 @@ export class ArchiveWriter implements ObjectStore {
     try {
       this.descriptor = openSync(this.arriving, 'wx', 0o600);
     } catch (cause) {
-      throw readableHostError(cause, this.arriving);
+      throw readableHostError(cause, name);
     }
   }
 

@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { hostError, usageError } from '../../images/diagnostic.js';
 import { ArchiveReader, ArchiveWriter } from './archive-store.js';
@@ -46,6 +47,7 @@ export async function exportEntries(
   }
   if (records.size === 0)
     throw usageError('there is nothing to export: the cache has none of these entries', 'Build first.');
+  if (destination.endsWith('/')) makeFolder(destination);
   const isFolder = statSync(destination, { throwIfNoEntry: false })?.isDirectory() === true;
   const file = isFolder ? join(destination, `${nameOf(records)}.tar`) : destination;
   const blobs = new Set([...records.values()].flatMap(blobsOf)).size;
@@ -130,4 +132,12 @@ export async function importEntries(
     await archive.close();
   }
   return { entries, known, refused, blobs: archive.report().blobs, warnings };
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw readableHostError(cause, path);
+  }
 }

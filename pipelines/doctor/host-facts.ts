@@ -82,10 +82,14 @@ export function filesystemFinding(type: string): Finding {
     type === 'gfs'
       ? 'Build a kernel with the OpenGFS patches and load the module gfs (HOWTO 4.5), or use --backend native.'
       : `Boot a kernel with ${type}, or use --backend native.`;
-  if (hasFilesystem(type)) return ok('kernel', `it knows the filesystem ${type}`);
+  if (hasFilesystem(type)) return ok('kernel', `this host's kernel knows the filesystem ${type}`);
   return moduleOf(`fs-${type}`) || moduleOf(type)
     ? ok('kernel', `the module ${type} is there`)
-    : missing('kernel', `it does not know the filesystem ${type}, and there is no module ${type}`, hint);
+    : missing(
+        'kernel',
+        `this host's kernel does not know the filesystem ${type}, and there is no module ${type}`,
+        hint,
+      );
 }
 
 function hasFilesystem(type: string): boolean {

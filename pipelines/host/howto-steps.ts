@@ -226,7 +226,7 @@ function toolsSource(
     {
       ...step,
       title: 'Extract it',
-      text: `tar ${letter}xvf ${word(name)}${/zst$/i.test(name) ? ' --zstd' : ''}\n[ -d ${TOOLS} ] || mv ${TOOLS}-* ${TOOLS}`,
+      text: `tar ${letter}xvf ${word(name)}${/zst$/i.test(name) ? ' --zstd' : ''}\n[ -d ${TOOLS} ] || mv ${TOOLS}-*/ ${TOOLS}`,
     },
   ];
 }

@@ -33,6 +33,13 @@ export function shellScript(recipe: Recipe, { steps, images, ramdisk }: HowtoSte
     `# ${[...images, ...(ramdisk === undefined ? [] : [ramdisk])].join(', ')} there. If it fails, what it has mounted and attached stays: a build undoes that by itself.`,
     ...SHELL_FUNCTIONS.trimEnd().split('\n'),
   ];
+  if (steps.some(({ by }) => by === 'edit'))
+    lines.push(
+      '# Before anything is made: this has to be found.',
+      'if ! command -v ssi-image >/dev/null; then',
+      '  echo "ssi-image is not on the PATH: add node_modules/.bin of its checkout" >&2; exit 1',
+      'fi',
+    );
   let section = '';
   let isConfigured = false;
   for (const step of steps) {

@@ -54,7 +54,12 @@ async function end(
     end: gone ? (node.end ?? 'killed') : ('stays' as const),
     milliseconds: performance.now() - start,
   };
-  listener({ type: 'node-ended', node: node.name, how: result.end, milliseconds: result.milliseconds });
+  listener({
+    type: 'node-ended',
+    node: node.name,
+    how: options.now && gone ? 'cut' : result.end,
+    milliseconds: result.milliseconds,
+  });
   return result;
 }
 

@@ -6,6 +6,10 @@ import type { ClusterPlaces } from '../nodes/places.js';
 /** Bytes of each stream that are kept: the rest is read and forgotten. */
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 
+/** How long a command may take to end that is told to, and until it is given up, in milliseconds. */
+const GRACE_MILLISECONDS = 500;
+const END_MILLISECONDS = 3000;
+
 /** What came of a command in a node. */
 export interface CommandOutcome {
   readonly end: CommandEnd;
@@ -26,7 +30,8 @@ export interface CommandLimits {
 }
 
 /**
- * Runs a program in a node of a cluster, with nothing on its standard input, and ends it when its time is up. Throws a
+ * Runs a program in a node of a cluster, with nothing on its standard input. When its time is up it is ended, with all that
+ * it has started in its process group, before this returns. Throws a
  * DiagnosticError when that can't be, when the node ends meanwhile, or on an abort.
  */
 export async function runCommandInNode(
@@ -39,7 +44,16 @@ export async function runCommandInNode(
   if (connection === undefined) throw hostError('the cluster has ended meanwhile');
   const kept = { output: new KeptText(), 'error-output': new KeptText() };
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), milliseconds);
+  let isLate = false;
+  const timers: NodeJS.Timeout[] = [];
+  const after = (delay: number, work: () => void): void => void timers.push(setTimeout(work, delay));
+  after(milliseconds, () => {
+    isLate = true;
+    connection.signal('TERM');
+    after(GRACE_MILLISECONDS, () => connection.signal('KILL'));
+    // A node that hangs ends nothing.
+    after(END_MILLISECONDS, () => late.abort());
+  });
   const said = () => ({
     output: kept.output.text(),
     errorOutput: kept['error-output'].text(),
@@ -56,14 +70,14 @@ export async function runCommandInNode(
     );
     // On an abort a request that has begun ends without a result.
     if (signal.aborted) throw new DiagnosticError({ kind: 'interrupted', message: 'interrupted' });
+    if (isLate) return { end: { kind: 'late' }, ...said() };
     if (result.kind === 'ended') return { end: result.end, ...said() };
-    if (late.signal.aborted) return { end: { kind: 'late' }, ...said() };
     throw hostError('the cluster has ended meanwhile');
   } catch (error) {
-    if (late.signal.aborted && !signal.aborted) return { end: { kind: 'late' }, ...said() };
+    if (isLate && !signal.aborted) return { end: { kind: 'late' }, ...said() };
     throw error;
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }
 

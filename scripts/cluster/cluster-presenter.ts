@@ -7,6 +7,7 @@ import { defaultStyle, type Presenter, startPresenter } from '../progress/presen
 const ends: Readonly<Record<string, string>> = {
   left: 'shut down',
   killed: 'did not shut down: ended',
+  cut: 'its power was cut',
   stays: "can't be ended",
   died: 'ended by itself',
 };

@@ -77,7 +77,7 @@ export class BuildReport {
     const lines = [
       `### ${cell(this.recipe)}: ${failed ? 'failed' : `built in ${formatDuration(this.milliseconds)}`}`,
       '',
-      `${of('ran')} stages ran, ${of('cached')} were cached here, ${of('cached remotely')} remotely.`,
+      `${of('ran')} ${of('ran') === 1 ? 'stage' : 'stages'} ran, ${of('cached')} were cached here, ${of('cached remotely')} remotely.`,
       '',
       '| stage | | time | made |',
       '|---|---|--:|--:|',

@@ -22,7 +22,8 @@ export function bootContestants({ root, work }: Places): Contestant[] {
   const stop = (): void => {
     spawnSync(process.execPath, [script('ssi-stop'), '--name', 'bench'], { env, stdio: 'ignore' });
   };
-  process.on('exit', stop);
+  // Before the folder of all this goes.
+  process.prependListener('exit', stop);
   const start = (count: number): Contestant => ({
     name: `\`ssi-start ${count}\``,
     command: [

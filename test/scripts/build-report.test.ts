@@ -39,7 +39,7 @@ test('Markdown: appended, and nothing in it is taken for markup', () => {
   expect(text).toContain('| base | cached remotely |  | 2.0 KiB |');
   expect(text).toContain('| tree | ran | 1.50 s | 10 B |');
   expect(text).toContain('| check | not reached |');
-  expect(text).toContain('1 stages ran, 0 were cached here, 1 remotely.');
+  expect(text).toContain('1 stage ran, 0 were cached here, 1 remotely.');
 });
 
 test('a file that can not be written is a clear fault', () => {

@@ -42,6 +42,9 @@ testWith(['tar'], 'an archive holds what one build used, and gives full hits els
       .sort(),
   );
   expect(await exportEntries(usedBy(a), folder, options(a))).toMatchObject({ kept: true, size });
+  // A folder that is not there is made, where the name says that it is one.
+  const made = await exportEntries(usedBy(a), join(folder, 'new/folder/'), options(a));
+  expect(made).toMatchObject({ kept: false, size });
 
   const imported = await importEntries(exported.file, options(b));
   expect(imported).toMatchObject({ entries: 7, known: 0, refused: 0, warnings: [] });

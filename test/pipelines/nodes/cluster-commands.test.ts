@@ -140,7 +140,7 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
     ]);
     expect(second).toContain('node=2 cluster=join meet=1 fence=/');
 
-    expect(commands.output('add', '3', '1')).toBe('build: nodes 1, 2, 3 are up, 1 started\n');
+    expect(commands.output('add', '3', '1')).toBe('build: 3 nodes are up (1, 2, 3), 1 started\n');
     expect(starts().at(-1)).toContain('node=3 cluster=join meet=1,2 fence=/');
     expect(commands.output('start', '3', '--out', build)).toBe(
       'build: 3 nodes are up (1, 2, 3), nothing to do\n',
@@ -446,7 +446,7 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
       stderr: expect.stringContaining("the cluster's network switch has ended"),
     });
     commands.output('rm', '1');
-    expect(commands.output('add', '1', '2')).toContain('nodes 1, 2 are up');
+    expect(commands.output('add', '1', '2')).toContain('2 nodes are up (1, 2)');
   });
 
   test('a node that asks for it has another one ended', async () => {

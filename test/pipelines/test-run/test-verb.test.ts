@@ -135,8 +135,8 @@ describeWith(TEST_VERB_TOOLS, 'ssi-image test, with a stand-in for the kernel', 
 
   test('ends a command when its time is up, and goes on', async () => {
     verb.write([
-      { name: 'hangs', run: 'echo first; sleep 1000', timeout: 1 },
-      { name: 'next', run: 'true' },
+      { name: 'hangs', run: "trap '' TERM HUP; echo first; sleep 4321 & sleep 4321", timeout: 1 },
+      { name: 'is gone', run: '! grep -aqs "sleep.432[1]" /proc/[0-9]*/cmdline' },
     ]);
     const { status, stdout } = await verb.run('test', '--logs', join(verb.folder, 'given'));
     expect(status).toBe(1);
