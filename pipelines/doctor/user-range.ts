@@ -27,7 +27,7 @@ export function userRangeFinding(): Finding {
       fault,
       fault.includes('unshare')
         ? 'Install it (Debian package util-linux).'
-        : 'Allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone), or run it as root.',
+        : 'Allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or run it as root.',
     );
   for (const program of ['newuidmap', 'newgidmap'])
     if (findProgram(program) === undefined)

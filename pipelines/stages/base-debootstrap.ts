@@ -141,7 +141,7 @@ function failure(settings: MmdebstrapSettings, how: string, lines: readonly stri
   }
   if (!isRoot && /unshare|newuidmap|subuid|user namespace|uid map|Operation not permitted/i.test(text)) {
     return error(
-      'As an ordinary user it needs user namespaces: install uidmap, give yourself a range in /etc/subuid and /etc/subgid, and allow them (sysctl kernel.unprivileged_userns_clone=1). Or run it as root.',
+      'As an ordinary user it needs user namespaces: install uidmap, give yourself a range in /etc/subuid and /etc/subgid, and allow them (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0). Or run it as root.',
     );
   }
   if (/Could not resolve|Failed to fetch|Connection (timed out|refused)|Temporary failure/.test(text)) {
