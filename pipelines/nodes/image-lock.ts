@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { hostError } from '../../images/diagnostic.js';
 import { findProgram } from '../program-folders.js';
@@ -46,4 +46,12 @@ export function lockImage(path: string, mode: 'exclusive' | 'shared'): ImageLock
       { file: path },
     );
   throw hostError(`it can't be locked: ${stderr.trim() || 'flock failed'}`, undefined, { file: path });
+}
+
+/** Whether a cluster writes an image just now, as far as can be told without its lock. */
+export function isWritten(path: string): boolean {
+  const program = findProgram('flock');
+  if (program === undefined || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
+  const command = ['--shared', '--nonblock', '-E', `${CONFLICT}`, path, 'true'];
+  return spawnSync(program, command, { stdio: 'ignore', timeout: 10_000 }).status === CONFLICT;
 }

@@ -160,9 +160,11 @@ export class Supervisor {
       case 'stop':
         return this.stop(request, listener);
       case 'status':
+        // One that has just ended, or not begun, is nothing to complain of.
+        if (this.cluster === undefined) return { kind: 'nothing' };
         return {
           kind: 'status',
-          status: await clusterStatus(this.existing(), this.places.name, this.places.logs),
+          status: await clusterStatus(this.cluster, this.places.name, this.places.logs),
         };
       case 'hold':
         return this.hold(connection);

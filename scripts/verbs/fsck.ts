@@ -3,6 +3,7 @@ import { checkOpenGfs } from '../../images/gfs/check/check.js';
 import { checkGfs2 } from '../../images/gfs/gfs2/check/check.js';
 import { piecesOf } from '../../images/tree/content.js';
 import { lookUp, walk } from '../../images/tree/lookup.js';
+import { isWritten } from '../../pipelines/nodes/image-lock.js';
 import { detectKind, openDevice, openFilesystem } from '../../pipelines/open-image.js';
 import { commandPace, LineWriter } from '../command-line/output.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
@@ -18,6 +19,10 @@ export async function fsck(image: string, options: FsckOptions): Promise<number>
   const device = await openDevice(image, open);
   try {
     const kind = detectKind(device.source);
+    if ((kind === 'opengfs' || kind === 'gfs2') && isWritten(image))
+      process.stderr.write(
+        `warning: a cluster writes ${printable(image)} now: only once it has stopped this tells what there is\n`,
+      );
     if (kind === 'opengfs') return await checkNatively(image, device.source, checkOpenGfs, options);
     if (kind === 'gfs2') return await checkNatively(image, device.source, checkGfs2, options);
     if (kind === 'unknown') {
