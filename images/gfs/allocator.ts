@@ -85,6 +85,21 @@ export class Allocator {
     return this.take(BlockState.data, wanted);
   }
 
+  /** Gives back a block that is marked as a dinode. False, and nothing happens, when it is not. */
+  freeDinode(address: number): boolean {
+    const group = this.groups.find(
+      ({ record }) => address >= record.firstData && address < record.firstData + record.data,
+    );
+    if (group === undefined) return false;
+    const index = address - group.record.firstData;
+    if (stateAt(group.bitmap, index) !== this.image.dialect.dinodeState) return false;
+    setStateAt(group.bitmap, index, BlockState.free);
+    group.counters.free += 1;
+    group.counters.usedDinodes -= 1;
+    group.changed = true;
+    return true;
+  }
+
   /** The groups that changed: where each lies and its blocks, header and bitmap. */
   *groupsToWrite(): Generator<CommitBlock> {
     const { dialect, geometry } = this.image;

@@ -53,6 +53,8 @@ export class Cluster implements FencedCluster {
   private readonly past = new Map<number, ClusterNode>();
   /** Nodes that are dead, and those that are up have not noticed yet. */
   private readonly unburied = new Set<number>();
+  /** Whether a node that had joined went otherwise than in good order. */
+  hasCrashed = false;
   private readonly fencer: Fencer;
   private network: NetworkSwitch | undefined;
   private networkDied = false;
@@ -338,6 +340,7 @@ export class Cluster implements FencedCluster {
     }
     removeAll(folder);
     removeAll(join(this.runtime, 'uml', node.name));
+    if (node.end !== 'left' && node.has('joined')) this.hasCrashed = true;
     const others = this.running.some((other) => other.has('formed'));
     if (node.end !== 'left' && node.has('joined') && others) this.unburied.add(number);
     if (!others) this.unburied.clear();

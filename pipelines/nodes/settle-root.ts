@@ -1,35 +1,37 @@
 import type { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
-import { settleStatfs } from '../../images/gfs/gfs2/settle-statfs.js';
+import { type Settled, settleGfs2 } from '../../images/gfs/gfs2/settle.js';
 import { openWritable } from '../writable-image.js';
 import type { ClusterListener } from './cluster-events.js';
 import type { PreparedCluster } from './prepared-cluster.js';
 
 /**
- * Puts in order what a node's crash leaves in the root that no node puts in order: the sum of free blocks that df shows.
- * For when no node is left. That it can't is told, and is no fault of the stop.
+ * Puts right what a node's crash leaves in the root, and no node puts right (images/gfs/gfs2/settle.ts). For when no node is
+ * left. That it can't is told, and is no fault of the stop.
  */
 export async function settleRoot(
   { image, root }: PreparedCluster,
+  afterCrash: boolean,
   pace: Pace,
   listener: ClusterListener,
 ): Promise<void> {
   if (image.kind !== 'gfs2') return;
   try {
     const opened = openWritable(root);
-    let isChanged = false;
+    let settled: Settled;
     try {
-      isChanged = await settleStatfs(opened, pace);
+      settled = await settleGfs2(opened, afterCrash, pace);
       opened.close();
     } catch (error) {
       opened.abandon();
       throw error;
     }
-    if (isChanged)
-      listener({
-        type: 'note',
-        message: `${root}: the sum of free blocks was off after a crash; it is right again`,
-      });
+    const { freed, statfs } = settled;
+    const what = [
+      ...(freed === 0 ? [] : [`${freed} lost ${freed === 1 ? 'block' : 'blocks'} freed`]),
+      ...(statfs ? ['sum of free blocks corrected'] : []),
+    ];
+    if (what.length > 0) listener({ type: 'note', message: `${root}: after a crash: ${what.join(', ')}` });
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     listener({

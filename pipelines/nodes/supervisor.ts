@@ -263,7 +263,7 @@ export class Supervisor {
     if (cluster !== undefined) {
       // Of one that was killed the journal waits for the next mount.
       if (nodes.length > 0 && nodes.every(({ end }) => end === 'left'))
-        await settleRoot(cluster.prepared, new Pace(), listener);
+        await settleRoot(cluster.prepared, cluster.hasCrashed, new Pace(), listener);
       await this.release(cluster);
     }
     this.hasStopped = true;
