@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Diagnostic, DiagnosticError, hostError, usageError } from '../../images/diagnostic.js';
@@ -9,6 +9,7 @@ import { allOf } from './all-of.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
+import { hold, letJoin, letLook } from './joining.js';
 import { gfs2NodeCommandLine, lockServerCommandLine, openGfsNodeCommandLine } from './kernel-command-line.js';
 import { findMemoryFolder, memoryHost } from './memory-folder.js';
 import { NetworkSwitch } from './network-switch.js';
@@ -29,15 +30,9 @@ const BURIAL_MILLISECONDS = 15_000;
 /** How long a node that is ready may take until it takes commands, in milliseconds. */
 const AGENT_MILLISECONDS = 10_000;
 const POLL_MILLISECONDS = 20;
-/** Number of the lock server of OpenGFS, and last byte of its network card's address. */
-const LOCK_SERVER = 0;
-const LOCK_SERVER_NAME = 'lock-server';
+/** Number of the lock server of OpenGFS, its name, and the last byte of its network card's address. */
+const [LOCK_SERVER, LOCK_SERVER_NAME] = [0, 'lock-server'];
 const LOCK_SERVER_CARD = 0xfe;
-/** In a node's folder on the host: it must not join the others yet, and not even look for them (pipelines/ramdisk, /init). */
-const HOLD = 'hold';
-const HOLD_SEARCH = 'hold-search';
-/** Two that come to a cluster at the same time can make corosync lose its token, which takes two seconds. */
-const APART_MILLISECONDS = 200;
 
 /**
  * The nodes of a running cluster.
@@ -67,7 +62,7 @@ export class Cluster implements FencedCluster {
     this.fencer = new Fencer(join(runtime, 'host'), this);
   }
 
-  /** The nodes, and what was left of those that are no more, by number; without the lock server. */
+  /** The nodes, and those that are no more, by number; without the lock server. */
   get all(): ClusterNode[] {
     return [...new Map([...this.past, ...this.nodes]).values()]
       .filter(({ number }) => number !== LOCK_SERVER)
@@ -205,7 +200,7 @@ export class Cluster implements FencedCluster {
     for (const each of ready) each.catch(() => {});
     try {
       await founder?.reaches('in-touch', options.milliseconds, options.signal);
-      const looking = this.letLook(joining);
+      const looking = letLook(joining, this.hostFolderOf);
       await founder?.reaches('formed', options.milliseconds, options.signal);
       await looking;
     } catch (error) {
@@ -213,7 +208,7 @@ export class Cluster implements FencedCluster {
       await Promise.all(joining.map((node) => node.kill('failed')));
       throw error;
     }
-    for (const node of joining) this.letJoin(node);
+    for (const node of joining) letJoin(node, this.hostFolderOf(node));
     await allOf(ready);
   }
 
@@ -239,7 +234,7 @@ export class Cluster implements FencedCluster {
     options: StartOptions,
   ): ClusterNode {
     const hostFolder = this.fencer.open(number);
-    if (cluster === 'join') for (const hold of [HOLD, HOLD_SEARCH]) writeFileSync(join(hostFolder, hold), '');
+    if (cluster === 'join') hold(hostFolder);
     const name = nodeName(number);
     const { links } = this.prepared;
     const commandLine = gfs2NodeCommandLine({
@@ -354,22 +349,8 @@ export class Cluster implements FencedCluster {
     this.unburied.delete(number);
   }
 
-  /** Lets nodes look for others, one a moment after the other. */
-  private async letLook(nodes: readonly ClusterNode[]): Promise<void> {
-    for (const [index, node] of nodes.entries()) {
-      if (index > 0) await sleep(APART_MILLISECONDS);
-      this.release(node, HOLD_SEARCH);
-    }
-  }
-
-  private letJoin(node: ClusterNode): void {
-    node.mayJoin();
-    this.release(node, HOLD);
-  }
-
-  private release(node: ClusterNode, hold: string): void {
-    rmSync(join(this.runtime, 'host', `${node.number}`, hold), { force: true });
-  }
+  private readonly hostFolderOf = ({ number }: ClusterNode): string =>
+    join(this.runtime, 'host', `${number}`);
 
   private async whenReady(
     node: ClusterNode,
