@@ -19,6 +19,7 @@ import {
   nodeInit,
   PAUSE,
   RAMDISK_APPLETS,
+  watchScript,
 } from './node-init.js';
 import {
   checkNetwork,
@@ -173,6 +174,8 @@ function daemonsTree(daemons: ProgramFiles, settings: CpioRamdiskSettings): Tree
   tree.file(FENCE_AGENT, fenceAgent(), 0o755);
   tree.file('/sbin/init', lastInit(), 0o755);
   tree.file('/sbin/leave', leaveScript(), 0o755);
+  tree.file('/sbin/watch', watchScript(), 0o755);
+  tree.fifo(PAUSE);
   tree.directory('/root');
   return tree.build();
 }

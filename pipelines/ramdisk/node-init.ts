@@ -206,10 +206,12 @@ join_cluster() {
   say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
 }
 
-# What ends all processes when the system goes down lets these live.
+# What ends all processes when the system goes down lets the daemons live, and who watches them.
 name_daemons() {
   mkdir /run/sendsigs.omit.d
-  for pid in $(pidof \${corosync##*/} \${dlm_controld##*/}); do echo "$pid"; done > /run/sendsigs.omit.d/cluster
+  pids=$(pidof \${corosync##*/} \${dlm_controld##*/})
+  LD_LIBRARY_PATH=$library_path exec chroot $daemons /bin/sh /sbin/watch $pids < /dev/null &
+  for pid in $pids $!; do echo "$pid"; done > /run/sendsigs.omit.d/cluster
 }
 
 # GFS2 waits for half a second before it looks at the locks: enough to tidy up in.
@@ -323,6 +325,29 @@ poweroff -f
 `;
 }
 
+/** In the daemons' folder, once they are to end. */
+const LEAVING = '/leaving';
+
+/**
+ * Ends the node when one of the cluster's daemons has ended. Its kernel goes on without them for a while, but no one tells it
+ * of the others any more, and they take its journal, and the root, for free: so it must not write another block.
+ */
+export function watchScript(): string {
+  return `#!/bin/sh
+# watch PID...: ends the node when one of the cluster's daemons has ended.
+while [ ! -e ${LEAVING} ]; do
+  for pid; do
+    if [ ! -d "/proc/$pid" ] && [ ! -e ${LEAVING} ]; then
+      echo "a daemon of the cluster has ended: this node goes off" > /dev/console
+      poweroff -n -f
+    fi
+  done
+  read -r -t 0.3 nothing <> ${PAUSE} 2> /dev/null
+  [ $? != 2 ] || sleep 0.3
+done
+`;
+}
+
 /** Tenths of a second: for the root to be unmounted, and for each of the daemons to end. */
 const UNMOUNT_TENTHS = 100;
 const DAEMON_TENTHS = 50;
@@ -372,6 +397,7 @@ if ! wait_while ${UNMOUNT_TENTHS} holds_root; then
   sync
   poweroff -f
 fi
+: > ${LEAVING}
 for daemon in dlm_controld corosync; do
   kill -TERM $(pidof $daemon) 2> /dev/null
   wait_while ${DAEMON_TENTHS} runs $daemon || echo "$name: $daemon does not end"

@@ -149,6 +149,15 @@ describeWith(
       commands.output('add', '2');
     });
 
+    test('have one that lost a daemon of its cluster go off at once', async () => {
+      commands.run('exec', ['3', 'pkill -KILL -x dlm_controld']);
+      for (let tries = 0; status().nodes[2]?.state === 'ready' && tries < 50; tries++) await sleep(100);
+      expect(['died', 'fenced']).toContain(status().nodes[2]?.state);
+      inNode(1, 'echo go on > /root/after-daemon && sync');
+      expect(inNode(2, 'cat /root/after-daemon')).toBe('go on\n');
+      commands.output('add', '3');
+    });
+
     test('leave in good order, and their root is clean', async () => {
       const stopped = commands.run('stop', ['--timeout', `${LEAVE_SECONDS}`]);
       expect(stopped).toMatchObject({ status: 0, stdout: 'debian: stopped\n' });

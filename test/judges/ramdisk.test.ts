@@ -201,7 +201,7 @@ umount /mnt
       // Nothing of the ramdisk is left mounted.
       expect(output).not.toMatch(/ \/(root|cluster)[/ ]/);
       expect(output).toMatch(/^name +root\r?\n[\s\S]*^members +1 \r?$/m);
-      expect(output).toMatch(/^3\r?\nEND-OF-STATE/m);
+      expect(output).toMatch(/^4\r?\nEND-OF-STATE/m);
     } finally {
       await node.kill();
     }
