@@ -54,14 +54,19 @@ export function recipePipeline(recipe: Recipe, options: PipelineOptions): Pipeli
         : undefined;
   if (image === undefined) throw new RangeError('a filesystem of a type that is not known');
   nodeFiles(image, base, stages, made);
+  return assembled(stages, made);
+}
+
+/** The pipeline of stages that are all there, and what they make. */
+export function assembled({ recipe, all, checks }: StageList, made: Made): Pipeline {
   const { name, summary, epoch } = recipe;
   return {
     recipe: name,
     summary,
     epoch,
-    stages: stages.all,
+    stages: all,
     outputs: made.outputs,
-    checks: [...stages.checks, ...made.checks],
+    checks: [...checks, ...made.checks],
     notes: made.notes,
   };
 }

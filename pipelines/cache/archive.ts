@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { hostError, usageError } from '../../images/diagnostic.js';
 import { ArchiveReader, ArchiveWriter } from './archive-store.js';
 import type { Cache } from './cache.js';
 import { canonicalJson, sha256 } from './canonical-json.js';
+import { makeFolder } from './make-folder.js';
 import { blobsOf, type StageRecord } from './record.js';
 import { RemoteCache } from './remote/remote-cache.js';
 import type { Trust } from './remote/signing.js';
@@ -132,12 +132,4 @@ export async function importEntries(
     await archive.close();
   }
   return { entries, known, refused, blobs: archive.report().blobs, warnings };
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    throw readableHostError(cause, path);
-  }
 }

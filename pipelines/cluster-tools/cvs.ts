@@ -11,7 +11,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { DiagnosticError, hostError } from '../../images/diagnostic.js';
-import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
+import { PROGRAM_FOLDERS, requireProgram } from '../program-folders.js';
 import { OutputLog } from './output-log.js';
 import { type ProgramEnd, runProgram } from './run-program.js';
 
@@ -59,8 +59,7 @@ export async function checkoutCvs(
   options: CvsOptions,
 ): Promise<void> {
   checkSource(source);
-  if (findProgram('cvs') === undefined)
-    throw hostError('the program cvs is missing', 'Install it (Debian package cvs).');
+  requireProgram('cvs');
   if (existsSync(destination)) throw hostError('it exists already', undefined, { file: destination });
   const parent = dirname(destination);
   let folder: string;

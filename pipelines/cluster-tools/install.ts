@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { Pace } from '../../images/bytes/pace.js';
-import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
 import type { FileNode } from '../../images/tree/node.js';
 import type { Tree } from '../../images/tree/tree.js';
-import { findProgram } from '../program-folders.js';
+import { requireProgram } from '../program-folders.js';
 import { collectOverlay, needsLine } from './collect.js';
 import { KILL_PROCESSES_OF_HOME, killProcessesOfHome } from './leftover-processes.js';
 import { MakeComplaints } from './make-complaints.js';
@@ -87,8 +87,7 @@ const CLOCK_TICK = 20;
  */
 export async function installClusterTools(request: InstallRequest): Promise<Installed> {
   checkRule(request.rule);
-  const make = findProgram('make');
-  if (make === undefined) throw hostError('the program make is missing', 'Install it (Debian package make).');
+  requireProgram('make');
   const folders = makeFolders(request.work);
   try {
     const installed = await install(request, folders);

@@ -1,7 +1,7 @@
 import { $, quote } from 'zx/core';
-import { DiagnosticError, hostError } from '../../images/diagnostic.js';
+import { DiagnosticError } from '../../images/diagnostic.js';
 import { deathGuard } from '../death-guard.js';
-import { findProgram } from '../program-folders.js';
+import { requireProgram } from '../program-folders.js';
 
 /** How long output may stay open after its program has ended, in milliseconds. */
 const OUTPUT_GRACE = 2000;
@@ -91,9 +91,7 @@ export async function runProgram(command: readonly string[], options: ProgramOpt
 }
 
 function start(command: readonly string[], { cwd, environment, onDeath }: ProgramOptions) {
-  const shell = findProgram('bash');
-  if (shell === undefined)
-    throw hostError('the program bash is missing', 'Install it (Debian package bash).');
+  const shell = requireProgram('bash');
   const store = { stdout: new Discarded(), stderr: new Discarded(), stdall: new Discarded() };
   // Everything is said here: zx takes defaults from the environment (ZX_SHELL, ZX_PREFIX, …).
   const settings = {

@@ -1,5 +1,5 @@
-import { type Diagnostic, DiagnosticError } from '../../images/diagnostic.js';
 import type { Tree } from '../../images/tree/tree.js';
+import { gatherFaults } from '../gather-faults.js';
 import type { ConfigureSettings } from '../recipe/recipe.js';
 import type { ConfigureContext } from './context.js';
 import { addFiles } from './files.js';
@@ -24,7 +24,7 @@ export function configureRoot(
 ): { tree: Tree; report: readonly ReportLine[] } {
   const root = new RootEditor(tree, context.epoch);
   const { ubd, inittab } = settings;
-  const steps = [
+  gatherFaults([
     () => removeServices(root, settings, context),
     () => removePaths(root, settings, context),
     () => ubd && remakeUbdDevices(root, ubd, context),
@@ -32,16 +32,6 @@ export function configureRoot(
     () => inittab && editInittab(root, inittab, context),
     () => patchNetworkScripts(root, settings.network, context),
     () => addHosts(root, settings.network, context),
-  ];
-  const faults: Diagnostic[] = [];
-  for (const step of steps) {
-    try {
-      step();
-    } catch (error) {
-      if (!(error instanceof DiagnosticError)) throw error;
-      faults.push(...error.diagnostics);
-    }
-  }
-  if (faults.length > 0) throw new DiagnosticError(faults);
+  ]);
   return { tree: root.build(), report: root.report };
 }

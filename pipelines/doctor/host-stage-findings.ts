@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DiagnosticError } from '../../images/diagnostic.js';
+import { decoderOf } from '../host/decoders.js';
 import { hostStateFolder } from '../host/host-lock.js';
 import type { HostRootOptions } from '../host/host-root-stage.js';
 import { leftJournals } from '../host/journal.js';
@@ -67,17 +68,9 @@ async function deviceFindings({ pools }: OpenGfsRecipe, own: readonly Made[]): P
   return findings;
 }
 
-const PACKAGES: readonly (readonly [ending: RegExp, program: string, name: string])[] = [
-  [/\.t?bz2$/i, 'bunzip2', 'bzip2'],
-  [/\.t?gz$/i, 'gunzip', 'gzip'],
-  [/\.t?xz$/i, 'unxz', 'xz-utils'],
-  [/\.t?zst$/i, 'unzstd', 'zstd'],
-];
-
 function decoders(base: Base): Wanted[] {
-  if (!('source' in base)) return [];
-  const found = PACKAGES.find(([ending]) => ending.test(base.source.location));
-  return found === undefined ? [] : [{ program: found[1], package: found[2] }];
+  const decoder = 'source' in base ? decoderOf(base.source.location) : undefined;
+  return decoder === undefined ? [] : [decoder];
 }
 
 /** The mount point is an empty folder with nothing mounted there. */

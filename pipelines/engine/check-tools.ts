@@ -1,4 +1,5 @@
 import { hostError } from '../../images/diagnostic.js';
+import { missingProgram } from '../program-folders.js';
 import type { Stage } from './stage.js';
 import { probeTool } from './tool-version.js';
 
@@ -8,10 +9,9 @@ export async function checkTools(stage: Stage): Promise<void> {
     if (tool.optional === true) continue;
     const probe = await probeTool(tool);
     if (probe.state === 'there') continue;
+    if (probe.state === 'missing') throw missingProgram(tool.program, tool.package);
     throw hostError(
-      probe.state === 'missing'
-        ? `the program ${tool.program} is missing`
-        : `the program ${tool.program} does not run: ${probe.reason}`,
+      `the program ${tool.program} does not run: ${probe.reason}`,
       `Install it (Debian package ${tool.package}).`,
     );
   }

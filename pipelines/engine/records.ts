@@ -27,22 +27,17 @@ export class Records {
 
   /** The same, or what the remote cache knows. */
   async find(stage: Stage, key: string): Promise<FoundRecord | undefined> {
-    // What it knew may be here by now.
-    const asked = await this.asked.get(key);
-    if (asked !== undefined) return { record: asked, isRemote: true };
-    const here = this.here(stage, key);
-    if (here !== undefined) return { record: here, isRemote: false };
-    const record = await this.askRemote(stage, key);
-    return record === undefined ? undefined : { record, isRemote: true };
-  }
-
-  private askRemote(stage: Stage, key: string): Promise<StageRecord | undefined> {
-    let answer = this.asked.get(key);
-    if (answer === undefined) {
-      answer = this.fromRemote(stage, key);
-      this.asked.set(key, answer);
+    // What it knew may be here by now, and came from there all the same.
+    if (!this.asked.has(key)) {
+      const here = this.here(stage, key);
+      if (here !== undefined) return { record: here, isRemote: false };
+      this.asked.set(key, this.fromRemote(stage, key));
     }
-    return answer;
+    const record = await this.asked.get(key);
+    if (record !== undefined) return { record, isRemote: true };
+    // Another build may have made it meanwhile.
+    const here = this.here(stage, key);
+    return here === undefined ? undefined : { record: here, isRemote: false };
   }
 
   private async fromRemote(stage: Stage, key: string): Promise<StageRecord | undefined> {

@@ -2,7 +2,7 @@ import { hostStageFindings } from '../doctor/host-stage-findings.js';
 import type { Stage, StageInput } from '../engine/stage.js';
 import type { Pipeline } from '../pipeline.js';
 import { isOpenGfsRecipe, type Recipe, type Source } from '../recipe/recipe.js';
-import { artifact, type Made, nodeFiles } from '../recipe-pipeline.js';
+import { artifact, assembled, type Made, nodeFiles } from '../recipe-pipeline.js';
 import { isDirectory, type PipelineOptions, StageList } from '../stage-list.js';
 import { checkoutStage } from '../stages/cluster-tools-checkout.js';
 import { fetchStage, isRemote } from '../stages/fetch.js';
@@ -46,18 +46,10 @@ export function hostPipeline(recipe: Recipe, options: PipelineOptions, host: Hos
   const ramdisk =
     steps.ramdisk === undefined ? {} : { ramdisk: { stage: rootImage, artifact: steps.ramdisk } };
   nodeFiles({ configured: tree, root, ...cidev, ...ramdisk }, tree, stages, made);
-  const { name, summary, epoch } = recipe;
-  return {
-    recipe: name,
-    summary,
-    epoch,
-    stages: stages.all,
-    outputs: made.outputs,
-    checks: stages.checks,
-    notes: [
-      `The root was made with the tools of a host (backend host): ${toolsNote(recipe)}. Other bytes than those of a native build hold the same files.`,
-    ],
-  };
+  made.notes.push(
+    `The root was made with the tools of a host (backend host): ${toolsNote(recipe)}. Other bytes than those of a native build hold the same files.`,
+  );
+  return assembled(stages, made);
 }
 
 function toolsNote({ filesystem }: Recipe): string {

@@ -9,6 +9,7 @@ import type {
 } from '../recipe/recipe.js';
 import { isRemote } from '../stages/fetch.js';
 import { RAMDISK_NAME } from '../stages/ramdisk.js';
+import { decoderOf } from './decoders.js';
 import { FileNames } from './file-names.js';
 import { imageSteps } from './image-steps.js';
 import { rootSteps } from './root-steps.js';
@@ -169,13 +170,6 @@ function input(
   };
 }
 
-const DECODERS: readonly (readonly [ending: RegExp, program: string])[] = [
-  [/\.t?bz2$/i, 'bunzip2'],
-  [/\.t?gz$/i, 'gunzip'],
-  [/\.t?xz$/i, 'unxz'],
-  [/\.t?zst$/i, 'unzstd'],
-];
-
 /** `bunzip2 -c root_fs.bz2 >root_fs.ext2`, where a file is compressed. */
 function decoded(
   source: Source,
@@ -183,7 +177,7 @@ function decoded(
   names: FileNames,
 ): { name: string; steps: readonly Pick<Step, 'title' | 'text'>[] } {
   const name = names.of(source);
-  const decoder = DECODERS.find(([ending]) => ending.test(name))?.[1];
+  const decoder = decoderOf(name)?.program;
   if (decoder === undefined) return { name, steps: [] };
   return { name: to, steps: [{ title: 'Extract the image', text: `${decoder} -c ${word(name)} >${to}` }] };
 }

@@ -25,10 +25,9 @@ export function mounts(): Mount[] {
 
 /** Blanks, tabs, line ends and backslashes are written as three octal digits. */
 function unescaped(text: string): string {
-  const bytes = text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),
   );
-  return bytes;
 }
 
 /** What is mounted at a path, or below it. */

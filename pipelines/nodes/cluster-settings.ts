@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { readableHostError } from '../../images/bytes/host-error.js';
-import { type Diagnostic, DiagnosticError, hostError, usageError } from '../../images/diagnostic.js';
+import { DiagnosticError, hostError, usageError } from '../../images/diagnostic.js';
+import { gatherFaults } from '../gather-faults.js';
 import { findProgram } from '../program-folders.js';
 import type { StartFile } from './start-file.js';
 
@@ -55,24 +56,17 @@ export function settingsOf(
 
 /** Throws a DiagnosticError with every file that is missing, and with what this host lacks. */
 export function checkSettings(settings: ClusterSettings): void {
-  const faults: Diagnostic[] = [];
-  const attempt = (check: () => void): void => {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof DiagnosticError)) throw error;
-      faults.push(...error.diagnostics);
-    }
-  };
   const { kernel, ramdisk, lockServerRamdisk, root, lockTable } = settings;
-  attempt(() => checkFile(kernel, 'the kernel', constants.R_OK | constants.X_OK));
-  attempt(() => checkFile(ramdisk, 'the ramdisk', constants.R_OK));
-  attempt(() => checkFile(root, 'the shared root', constants.R_OK));
-  if (lockTable !== undefined) attempt(() => checkFile(lockTable, 'the lock table', constants.R_OK));
-  if (lockServerRamdisk !== undefined)
-    attempt(() => checkFile(lockServerRamdisk, "the lock server's ramdisk", constants.R_OK));
-  attempt(checkTracing);
-  if (faults.length > 0) throw new DiagnosticError(faults);
+  gatherFaults([
+    () => checkFile(kernel, 'the kernel', constants.R_OK | constants.X_OK),
+    () => checkFile(ramdisk, 'the ramdisk', constants.R_OK),
+    () => checkFile(root, 'the shared root', constants.R_OK),
+    ...(lockTable === undefined ? [] : [() => checkFile(lockTable, 'the lock table', constants.R_OK)]),
+    ...(lockServerRamdisk === undefined
+      ? []
+      : [() => checkFile(lockServerRamdisk, "the lock server's ramdisk", constants.R_OK)]),
+    checkTracing,
+  ]);
 }
 
 function checkFile(path: string, what: string, mode: number): void {

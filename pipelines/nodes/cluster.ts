@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Diagnostic, DiagnosticError, hostError, usageError } from '../../images/diagnostic.js';
 import { removeAll } from '../cache/scratch.js';
+import { gatherFaultsOf } from '../gather-faults.js';
 import { LOCK_SERVER_READY } from '../ramdisk/linuxrc.js';
 import { nodeName } from '../ramdisk/node-network.js';
-import { allOf } from './all-of.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
@@ -196,7 +196,7 @@ export class Cluster implements FencedCluster {
     const joining = joiners.map(({ number, meet }) => this.startNode(number, 'join', meet, started, options));
     const nodes = founder === undefined ? joining : [founder, ...joining];
     const ready = nodes.map((node) => this.whenReady(node, options));
-    // What goes wrong is told by `allOf`.
+    // What goes wrong is told at the end.
     for (const each of ready) each.catch(() => {});
     try {
       await founder?.reaches('in-touch', options.milliseconds, options.signal);
@@ -209,7 +209,7 @@ export class Cluster implements FencedCluster {
       throw error;
     }
     for (const node of joining) letJoin(node, this.hostFolderOf(node));
-    await allOf(ready);
+    await gatherFaultsOf(ready);
   }
 
   /** 2.4: the nodes find each other by themselves, once the lock server is up. */
@@ -223,7 +223,7 @@ export class Cluster implements FencedCluster {
       await this.whenReady(server, options);
     }
     const nodes = wanted.map((number) => this.startOpenGfsNode(number, started, options));
-    await allOf(nodes.map((node) => this.whenReady(node, options)));
+    await gatherFaultsOf(nodes.map((node) => this.whenReady(node, options)));
   }
 
   private startNode(

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { hostError } from '../../images/diagnostic.js';
 import { deathGuard } from '../death-guard.js';
-import { findProgram } from '../program-folders.js';
+import { requireProgram } from '../program-folders.js';
 import { endGroup, signalGroup } from './process-group.js';
 
 export interface GuestProcessOptions {
@@ -58,9 +58,7 @@ export class GuestProcess {
 
   /** Throws a DiagnosticError when it can't be started. */
   static start(options: GuestProcessOptions): GuestProcess {
-    const shell = findProgram('bash');
-    if (shell === undefined)
-      throw hostError('the program bash is missing', 'Install it (Debian package bash).');
+    const shell = requireProgram('bash');
     const child = spawn(
       shell,
       ['-c', `${deathGuard('KILL')}exec "$@"`, 'guest', options.kernel, ...options.commandLine],

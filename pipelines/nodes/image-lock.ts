@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, statSync } from 'node:fs';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { hostError } from '../../images/diagnostic.js';
-import { findProgram } from '../program-folders.js';
+import { findProgram, requireProgram } from '../program-folders.js';
 
 /** An image that nobody else may start a cluster on. */
 export interface ImageLock {
@@ -22,9 +22,7 @@ const CONFLICT = 99;
  * Throws a DiagnosticError when somebody else has it.
  */
 export function lockImage(path: string, mode: 'exclusive' | 'shared'): ImageLock {
-  const program = findProgram('flock');
-  if (program === undefined)
-    throw hostError('the program flock is missing', 'Install it (Debian package util-linux).');
+  const program = requireProgram('flock', 'util-linux');
   let descriptor: number;
   try {
     descriptor = openSync(path, mode === 'exclusive' ? 'r+' : 'r');

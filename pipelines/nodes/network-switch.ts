@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hostError } from '../../images/diagnostic.js';
 import { deathGuard } from '../death-guard.js';
-import { findProgram } from '../program-folders.js';
+import { findProgram, requireProgram } from '../program-folders.js';
 import type { BoundedLog } from './console-log.js';
 import { MARK_VARIABLE } from './guest-process.js';
 import { endGroup } from './process-group.js';
@@ -43,9 +43,7 @@ export class NetworkSwitch {
         'Install it (Debian package uml-utilities).',
       );
     rmSync(socket, { force: true });
-    const shell = findProgram('bash');
-    if (shell === undefined)
-      throw hostError('the program bash is missing', 'Install it (Debian package bash).');
+    const shell = requireProgram('bash');
     const child = spawn(shell, ['-c', `${deathGuard('KILL')}exec "$@"`, 'switch', program, '-unix', socket], {
       cwd: '/',
       // A group of its own: Ctrl-C in a terminal is not for it.

@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os';
 import { FileSource } from '../../images/bytes/byte-source.js';
-import { DiagnosticError, hostError, printable } from '../../images/diagnostic.js';
+import { DiagnosticError, printable } from '../../images/diagnostic.js';
 import { treeOfTar } from '../../images/tar/reader.js';
 import { runProgram } from '../cluster-tools/run-program.js';
 import { packagesOf } from '../debian-packages.js';
 import type { Stage, StageContext, StageInput } from '../engine/stage.js';
-import { findProgram, PROGRAM_FOLDERS } from '../program-folders.js';
+import { PROGRAM_FOLDERS, requireProgram } from '../program-folders.js';
 import type { MmdebstrapSettings } from '../recipe/recipe.js';
 
 /** mmdebstrap needs minutes, hours only where something hangs. */
@@ -73,9 +73,7 @@ async function runMmdebstrap(
   epoch: number,
   context: StageContext,
 ): Promise<void> {
-  const program = findProgram('mmdebstrap');
-  if (program === undefined)
-    throw hostError('the program mmdebstrap is missing', 'Install it (Debian package mmdebstrap).');
+  const program = requireProgram('mmdebstrap');
   const isRoot = process.getuid?.() === 0;
   const log = new LastLines(context);
   const end = await runProgram(

@@ -1,7 +1,8 @@
-import { type Diagnostic, DiagnosticError, hostError, usageError } from '../../images/diagnostic.js';
+import { hostError, usageError } from '../../images/diagnostic.js';
+import { gatherFaults } from '../gather-faults.js';
 import { checkTracing } from '../nodes/cluster-settings.js';
 import { findMemoryFolder } from '../nodes/memory-folder.js';
-import { findProgram } from '../program-folders.js';
+import { findProgram, requireProgram } from '../program-folders.js';
 import type { Recipe } from '../recipe/recipe.js';
 
 /** Programs of the host without which no cluster starts, with their Debian packages. */
@@ -55,28 +56,20 @@ function checkRecipe(recipe: Recipe): void {
 }
 
 function checkHost({ kernel }: Recipe, nodes: number, memoryMiB: number): void {
-  const faults: Diagnostic[] = [];
-  const attempt = (check: () => void): void => {
-    try {
-      check();
-    } catch (error) {
-      if (!(error instanceof DiagnosticError)) throw error;
-      faults.push(...error.diagnostics);
-    }
-  };
-  if (kernel === undefined && findProgram('linux.uml') === undefined)
-    attempt(() => {
+  gatherFaults([
+    () => {
+      if (kernel !== undefined || findProgram('linux.uml') !== undefined) return;
       throw hostError(
         'there is no kernel: the recipe names none, and this host has no linux.uml',
         'Install the Debian package user-mode-linux, or name one in the recipe: kernel.',
       );
-    });
-  for (const [program, name] of PROGRAMS)
-    if (findProgram(program) === undefined)
-      attempt(() => {
-        throw hostError(`the program ${program} is missing`, `Install it (Debian package ${name}).`);
-      });
-  attempt(checkTracing);
-  attempt(() => findMemoryFolder(nodes, memoryMiB));
-  if (faults.length > 0) throw new DiagnosticError(faults);
+    },
+    ...PROGRAMS.map(
+      ([program, name]) =>
+        () =>
+          void requireProgram(program, name),
+    ),
+    checkTracing,
+    () => void findMemoryFolder(nodes, memoryMiB),
+  ]);
 }

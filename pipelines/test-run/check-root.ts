@@ -1,5 +1,5 @@
 import type { Pace } from '../../images/bytes/pace.js';
-import { printable } from '../../images/diagnostic.js';
+import { faultText } from '../../images/gfs/check/faults.js';
 import { checkGfs2 } from '../../images/gfs/gfs2/check/check.js';
 import { openDevice } from '../open-image.js';
 
@@ -11,13 +11,7 @@ export async function rootFaults(path: string, pace: Pace): Promise<readonly str
   const device = await openDevice(path, { pace });
   try {
     const { faults, truncated } = await checkGfs2(device.source, { pace });
-    const lines = faults.slice(0, SHOWN).map((fault) => {
-      const place = [
-        ...(fault.block === undefined ? [] : [`block ${fault.block}`]),
-        ...(fault.path === undefined ? [] : [printable(fault.path)]),
-      ];
-      return [...place, `${printable(fault.message)} [${fault.rule}]`].join(': ');
-    });
+    const lines = faults.slice(0, SHOWN).map(faultText);
     const more = faults.length - SHOWN;
     return more > 0 ? [...lines, `… ${more}${truncated ? ' or more' : ''} more`] : lines;
   } finally {

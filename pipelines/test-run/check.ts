@@ -1,5 +1,10 @@
 import type { TestExpectation } from '../recipe/recipe.js';
 
+/** The numbers of the nodes of a cluster. */
+export function numbersTo(nodes: number): number[] {
+  return Array.from({ length: nodes }, (_, index) => index + 1);
+}
+
 /** A command that is run in a node, and what has to come of it. */
 export interface Check {
   readonly name: string;

@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  copyFileSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, copyFileSync, fstatSync, openSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import { printable } from '../../images/diagnostic.js';
+import { makeFolder } from '../cache/make-folder.js';
 import { type ClusterPlaces, consoleLogPath } from '../nodes/places.js';
 
 /** Names of logs in a cluster's folder, and of those that were put aside when they grew too long. */
@@ -48,8 +40,8 @@ export function lastLines(tail: readonly string[]): readonly string[] {
 
 /** Copies what the consoles have shown, and the logs beside them, to a folder, in place of those of another time. */
 export function copyLogs({ logs }: ClusterPlaces, folder: string): void {
+  makeFolder(folder);
   try {
-    mkdirSync(folder, { recursive: true });
     for (const name of readdirSync(folder)) if (LOG.test(name)) rmSync(join(folder, name), { force: true });
     for (const name of readdirSync(logs))
       if (LOG.test(name)) copyFileSync(join(logs, name), join(folder, name));

@@ -1,5 +1,5 @@
 import type { TestSettings } from '../recipe/recipe.js';
-import type { Check } from './check.js';
+import { type Check, numbersTo } from './check.js';
 
 /** A check that there is no node for. */
 export interface LeftOutCheck {
@@ -19,7 +19,7 @@ export function recipeChecks(
       leftOut.push({ name, node });
       continue;
     }
-    const numbers = node === 'all' ? Array.from({ length: nodes }, (_, index) => index + 1) : [node];
+    const numbers = node === 'all' ? numbersTo(nodes) : [node];
     for (const number of numbers)
       checks.push({ name, node: number, run, milliseconds: timeout * 1000, expect });
   }

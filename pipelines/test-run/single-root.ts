@@ -1,5 +1,5 @@
 import type { RamdiskSettings } from '../recipe/recipe.js';
-import type { Check } from './check.js';
+import { type Check, numbersTo } from './check.js';
 
 /** How long each of the steps may take, in milliseconds: after a crash locks are free again by then. */
 const STEP_MILLISECONDS = 30_000;
@@ -17,7 +17,7 @@ export function singleRootChecks(
   ramdisk: RamdiskSettings | undefined,
 ): readonly Check[] {
   const file = `${sharedFolder(ramdisk)}/${name}`;
-  const numbers = Array.from({ length: nodes }, (_, index) => index + 1);
+  const numbers = numbersTo(nodes);
   const others = numbers.slice(1);
   const step = (what: string, node: number, run: string, output?: string): Check => ({
     name: `single root: ${what}`,

@@ -4,7 +4,7 @@ import { DiagnosticError, formatDiagnostic } from '../../images/diagnostic.js';
 import type { ClusterListener } from '../nodes/cluster-events.js';
 import type { ClusterSettings } from '../nodes/cluster-settings.js';
 import type { NodeStatus } from '../nodes/cluster-status.js';
-import type { Check, CheckResult, TestEvent } from './check.js';
+import { type Check, type CheckResult, numbersTo, type TestEvent } from './check.js';
 import { rootFaults } from './check-root.js';
 import { runCommandInNode } from './command-in-node.js';
 import { consoleTail, copyLogs, lastLines } from './consoles.js';
@@ -356,8 +356,4 @@ function faultOf(
     ...(hint === undefined || own.length > 0 ? [] : [hint]),
   ]);
   return { reason: said.map(({ message }) => message).join('; '), details };
-}
-
-function numbersTo(nodes: number): number[] {
-  return Array.from({ length: nodes }, (_, index) => index + 1);
 }

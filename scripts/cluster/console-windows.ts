@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { hostError, usageError } from '../../images/diagnostic.js';
-import { findProgram } from '../../pipelines/program-folders.js';
+import { usageError } from '../../images/diagnostic.js';
+import { requireProgram } from '../../pipelines/program-folders.js';
 
 export type ConsoleStyle = 'tmux' | 'xterm' | 'none';
 
@@ -12,8 +12,7 @@ export function parseConsoleStyle(text: string): ConsoleStyle {
   if (text === 'none') return text;
   if (text !== 'tmux' && text !== 'xterm')
     throw usageError(`--consoles: "${text}" is not known`, 'It can be tmux, xterm or none.');
-  if (findProgram(text) === undefined)
-    throw hostError(`the program ${text} is missing`, `Install it (Debian package ${text}).`);
+  requireProgram(text);
   if (text === 'xterm' && (process.env.DISPLAY ?? '') === '')
     throw usageError('--consoles xterm: there is no X server', 'Set DISPLAY, or use --consoles tmux.');
   return text;

@@ -13,7 +13,7 @@ import { deathGuard } from '../../pipelines/death-guard.js';
 import { openTree } from '../../pipelines/open-image.js';
 import { type Manifest, readManifest } from '../../pipelines/output/manifest.js';
 import type { Pipeline } from '../../pipelines/pipeline.js';
-import { findProgram } from '../../pipelines/program-folders.js';
+import { requireProgram } from '../../pipelines/program-folders.js';
 import { commandPace, writeOut } from '../command-line/output.js';
 import { ExitCode, interruptionSignal } from '../command-line/run.js';
 import { generatorName } from '../command-line/version.js';
@@ -121,8 +121,7 @@ async function runBuild(
   set: readonly string[],
   { umask, env }: (typeof surroundings)[number],
 ): Promise<void> {
-  const bash = findProgram('bash');
-  if (bash === undefined) throw hostError('the program bash is missing', 'Install it (Debian package bash).');
+  const bash = requireProgram('bash');
   const script = fileURLToPath(new URL('../ssi-image.js', import.meta.url));
   const sets = set.flatMap((assignment) => ['--set', assignment]);
   // A child has the umask that its parent has at that moment.

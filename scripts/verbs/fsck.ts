@@ -1,5 +1,6 @@
 import { DiagnosticError, formatDiagnostic, imageError, printable } from '../../images/diagnostic.js';
 import { checkOpenGfs } from '../../images/gfs/check/check.js';
+import { faultText } from '../../images/gfs/check/faults.js';
 import { checkGfs2 } from '../../images/gfs/gfs2/check/check.js';
 import { piecesOf } from '../../images/tree/content.js';
 import { lookUp, walk } from '../../images/tree/lookup.js';
@@ -48,14 +49,7 @@ async function checkNatively(
   const out = new LineWriter();
   if (options.json === true) await out.line(JSON.stringify({ image, ...result }));
   else {
-    for (const fault of result.faults) {
-      const place = [
-        image,
-        ...(fault.block === undefined ? [] : [`block ${fault.block}`]),
-        ...(fault.path === undefined ? [] : [printable(fault.path)]),
-      ];
-      await out.line(`${place.join(': ')}: ${printable(fault.message)} [${fault.rule}]`);
-    }
+    for (const fault of result.faults) await out.line(`${image}: ${faultText(fault)}`);
     const clean = result.faults.length === 0;
     const count = `${result.faults.length}${result.truncated ? ' or more' : ''} fault${result.faults.length === 1 ? '' : 's'}`;
     await out.line(

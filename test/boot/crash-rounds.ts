@@ -7,7 +7,7 @@
  * behind, or when fsck.gfs2 says something that this does not account for.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import type { ClusterStatus } from '../../pipelines/nodes/cluster-status.js';
 import { memoryPrefix } from '../../pipelines/nodes/memory-folder.js';
 import { checkAfterCrash } from '../support/fsck-after-crash.js';
+import { processesWith } from '../support/processes.js';
 
 const NODES = [1, 2] as const;
 const CLUSTER = 'rounds';
@@ -191,25 +192,13 @@ function leftovers(number: number): void {
   const folder = join(home, '.ssiuml', CLUSTER);
   const memory = readdirSync('/dev/shm').filter((name) => name.startsWith(memoryPrefix(folder)));
   for (const name of memory) fault(`round ${number}: /dev/shm/${name} is left`);
-  for (const pid of processes()) fault(`round ${number}: process ${pid} is left`);
+  for (const pid of processesWith([`=${home}`])) fault(`round ${number}: process ${pid} is left`);
   try {
     for (const name of readdirSync(join(home, '.ssiuml/run')))
       fault(`round ${number}: ${name} is left of the sockets`);
   } catch {
     // The folder was never needed.
   }
-}
-
-function processes(): string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      const text = `\0${readFileSync(`/proc/${name}/environ`, 'latin1')}`;
-      const isDead = /^State:\s+Z/m.test(readFileSync(`/proc/${name}/status`, 'latin1'));
-      return /^\d+$/.test(name) && !isDead && text.includes(`=${home}`);
-    } catch {
-      return false;
-    }
-  });
 }
 
 mkdirSync(join(home, '.ssiuml'), { recursive: true });

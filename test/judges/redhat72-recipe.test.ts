@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Pace } from '../../images/bytes/pace.js';
 import type { Tree } from '../../images/tree/tree.js';
 import type { ReportLine } from '../../pipelines/configure/report.js';
@@ -14,7 +14,7 @@ import { loopMountFault, withLoopMount } from '../support/loop-mount.js';
 import { pathWithout } from '../support/path-without.js';
 import { ssiImageOutput } from '../support/ssi-image.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { describeWith, findTool, run } from '../support/tools.js';
+import { describeUnless, describeWith, findTool, run } from '../support/tools.js';
 import { differencesOf } from '../support/tree-of.js';
 
 const folder = temporaryFolder();
@@ -65,54 +65,46 @@ function startLinksIn(out: string): Record<string, string> {
     lines.filter(({ step }) => step === 'remove-services').map(({ path, outcome }) => [path, outcome]),
   );
 }
-
-const fault = loopMountFault();
-if (fault !== undefined && process.env.REQUIRE_TOOLS === '1')
-  throw new Error(`REQUIRE_TOOLS=1, but: ${fault}`);
-
-describe.skipIf(fault !== undefined)(
-  `the recipe redhat72 and the HOWTO's commands${fault === undefined ? '' : ` [skipped: ${fault}]`}`,
-  () => {
-    describeWith([...DEBIAN_ROOT_TOOLS, ...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root', () => {
-      test("of a base with Red Hat's start links, and every judge takes it", async () => {
-        const base = await redhatBase();
-        const out = join(folder, 'out');
-        buildRedhat72(base, out);
-        expectOutputs(out, { nodes: 15, rootSize: 2 * GIB });
-        expect(startLinksIn(out)).toEqual(
-          Object.fromEntries(SERVICES.map((link) => [`/etc/rc.d/rc3.d/${link}`, 'removed'])),
-        );
-        const howto = { base, folder: join(folder, 'howto'), rule: 'install_ssi_redhat', epoch: 0 };
-        const image = join(out, 'root_fs');
-        await withHowtoRoot(howto, async (expected) => {
-          for (const link of ['S05kudzu', ...SERVICES])
-            expect(expected.get(`/etc/rc.d/rc3.d/${link}`)).toBeUndefined();
-          for (const link of ['S10network', 'S60lpd', 'S99local'])
-            expect(expected.get(`/etc/rc.d/rc3.d/${link}`)?.type).toBe('symlink');
-          await expectSameRoot(image, expected);
-          await expectAccepted({ image, tree: expected, scratch: folder });
-        });
-        for (const path of [base, out]) rmSync(path, { recursive: true });
+describeUnless(loopMountFault(), "the recipe redhat72 and the HOWTO's commands", () => {
+  describeWith([...DEBIAN_ROOT_TOOLS, ...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root', () => {
+    test("of a base with Red Hat's start links, and every judge takes it", async () => {
+      const base = await redhatBase();
+      const out = join(folder, 'out');
+      buildRedhat72(base, out);
+      expectOutputs(out, { nodes: 15, rootSize: 2 * GIB });
+      expect(startLinksIn(out)).toEqual(
+        Object.fromEntries(SERVICES.map((link) => [`/etc/rc.d/rc3.d/${link}`, 'removed'])),
+      );
+      const howto = { base, folder: join(folder, 'howto'), rule: 'install_ssi_redhat', epoch: 0 };
+      const image = join(out, 'root_fs');
+      await withHowtoRoot(howto, async (expected) => {
+        for (const link of ['S05kudzu', ...SERVICES])
+          expect(expected.get(`/etc/rc.d/rc3.d/${link}`)).toBeUndefined();
+        for (const link of ['S10network', 'S60lpd', 'S99local'])
+          expect(expected.get(`/etc/rc.d/rc3.d/${link}`)?.type).toBe('symlink');
+        await expectSameRoot(image, expected);
+        await expectAccepted({ image, tree: expected, scratch: folder });
       });
-
-      // And without lbzip2, so that our own decoder has to do it.
-      test('of a plain Debian base, where nothing is to be removed', async () => {
-        const base = debianRoot().bz2;
-        // The base is one stream of bzip2, as the HOWTO's: several could be told by their headers.
-        const header = Buffer.from('BZh91AY&SY');
-        const packed = readFileSync(base);
-        expect([packed.indexOf(header), packed.indexOf(header, 1)]).toEqual([0, -1]);
-        const out = join(folder, 'out');
-        const bin = pathWithout(['lbzip2'], join(folder, 'bin'));
-        buildRedhat72(base, out, { PATH: bin });
-        expectOutputs(out, { nodes: 15, rootSize: 2 * GIB });
-        expect(startLinksIn(out)).toEqual(
-          Object.fromEntries(SERVICES.map((link) => [`/etc/rc.d/rc3.d/${link}`, 'not there'])),
-        );
-        const howto = { base, folder: join(folder, 'howto'), rule: 'install_ssi_redhat', epoch: 0 };
-        await withHowtoRoot(howto, (expected) => expectSameRoot(join(out, 'root_fs'), expected));
-        for (const path of [bin, out]) rmSync(path, { recursive: true });
-      });
+      for (const path of [base, out]) rmSync(path, { recursive: true });
     });
-  },
-);
+
+    // And without lbzip2, so that our own decoder has to do it.
+    test('of a plain Debian base, where nothing is to be removed', async () => {
+      const base = debianRoot().bz2;
+      // The base is one stream of bzip2, as the HOWTO's: several could be told by their headers.
+      const header = Buffer.from('BZh91AY&SY');
+      const packed = readFileSync(base);
+      expect([packed.indexOf(header), packed.indexOf(header, 1)]).toEqual([0, -1]);
+      const out = join(folder, 'out');
+      const bin = pathWithout(['lbzip2'], join(folder, 'bin'));
+      buildRedhat72(base, out, { PATH: bin });
+      expectOutputs(out, { nodes: 15, rootSize: 2 * GIB });
+      expect(startLinksIn(out)).toEqual(
+        Object.fromEntries(SERVICES.map((link) => [`/etc/rc.d/rc3.d/${link}`, 'not there'])),
+      );
+      const howto = { base, folder: join(folder, 'howto'), rule: 'install_ssi_redhat', epoch: 0 };
+      await withHowtoRoot(howto, (expected) => expectSameRoot(join(out, 'root_fs'), expected));
+      for (const path of [bin, out]) rmSync(path, { recursive: true });
+    });
+  });
+});

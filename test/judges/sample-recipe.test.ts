@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Pace } from '../../images/bytes/pace.js';
 import type { Difference } from '../../images/tree/diff.js';
 import type { Tree } from '../../images/tree/tree.js';
@@ -12,7 +12,7 @@ import { expectAccepted, JUDGE_TOOLS } from '../support/judge-opengfs.js';
 import { loopMountFault } from '../support/loop-mount.js';
 import { ssiImageOutput } from '../support/ssi-image.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { describeWith } from '../support/tools.js';
+import { describeUnless, describeWith } from '../support/tools.js';
 import { differencesOf } from '../support/tree-of.js';
 
 const folder = temporaryFolder();
@@ -39,37 +39,29 @@ async function differences(image: string, expected: Tree, except: readonly strin
   expect(found.map(({ path }) => path)).toEqual(expect.arrayContaining([...except]));
   return found.filter(({ path }) => !except.includes(path));
 }
-
-const fault = loopMountFault();
-if (fault !== undefined && process.env.REQUIRE_TOOLS === '1')
-  throw new Error(`REQUIRE_TOOLS=1, but: ${fault}`);
-
-describe.skipIf(fault !== undefined)(
-  `the recipe sample and the HOWTO's commands${fault === undefined ? '' : ` [skipped: ${fault}]`}`,
-  () => {
-    describeWith([...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root, which every judge takes', () => {
-      test.each([
-        ['redhat', {}, NETWORK],
-        ['caldera', { distribution: 'caldera', 'configure.network.patch': 'false' }, []],
-        ['debian', { distribution: 'debian', 'configure.network.patch': 'false' }, []],
-      ] as const)('with the make rule for %s', async (distribution, settings, ours) => {
-        const out = join(folder, distribution);
-        buildSample(out, settings);
-        const image = join(out, 'root_fs');
-        expectOutputs(out, { nodes: 3, rootSize: 160 * 1024 ** 2 });
-        const howto = {
-          ...{ base, folder: join(folder, 'howto'), rule: `install_ssi_${distribution}`, epoch: 0 },
-          also: (root: string) => writeFileSync(join(root, 'etc/motd'), MOTD),
-        };
-        await withHowtoRoot(howto, async (expected) => {
-          expect([...expected.entries()].length).toBeGreaterThan(1400);
-          expect(await differences(image, expected, ours)).toEqual([]);
-        });
-        const { tree, close } = await openTree(image, { pace: new Pace() });
-        await expectAccepted({ image, tree, scratch: folder });
-        close();
-        rmSync(out, { recursive: true });
+describeUnless(loopMountFault(), "the recipe sample and the HOWTO's commands", () => {
+  describeWith([...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root, which every judge takes', () => {
+    test.each([
+      ['redhat', {}, NETWORK],
+      ['caldera', { distribution: 'caldera', 'configure.network.patch': 'false' }, []],
+      ['debian', { distribution: 'debian', 'configure.network.patch': 'false' }, []],
+    ] as const)('with the make rule for %s', async (distribution, settings, ours) => {
+      const out = join(folder, distribution);
+      buildSample(out, settings);
+      const image = join(out, 'root_fs');
+      expectOutputs(out, { nodes: 3, rootSize: 160 * 1024 ** 2 });
+      const howto = {
+        ...{ base, folder: join(folder, 'howto'), rule: `install_ssi_${distribution}`, epoch: 0 },
+        also: (root: string) => writeFileSync(join(root, 'etc/motd'), MOTD),
+      };
+      await withHowtoRoot(howto, async (expected) => {
+        expect([...expected.entries()].length).toBeGreaterThan(1400);
+        expect(await differences(image, expected, ours)).toEqual([]);
       });
+      const { tree, close } = await openTree(image, { pace: new Pace() });
+      await expectAccepted({ image, tree, scratch: folder });
+      close();
+      rmSync(out, { recursive: true });
     });
-  },
-);
+  });
+});

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { compiled } from './compiled.js';
+import { processesWith, type StartedProgram, startProgram } from './processes.js';
 import type { CommandResult } from './ssi-image.js';
 
 const COMMANDS = ['start', 'add', 'rm', 'stop', 'status', 'exec', 'log', 'console'] as const;
@@ -46,42 +47,13 @@ export class ClusterCommands {
   }
 
   /** Starts a command that goes on meanwhile. */
-  start(
-    command: ClusterCommand,
-    args: readonly string[],
-  ): { child: ChildProcess; end: Promise<CommandResult> } {
-    const child = spawn(process.execPath, [this.program(command), ...args], {
-      cwd: this.home,
-      env: this.environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const output = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const)
-      child[name]?.on('data', (bytes: Buffer) => {
-        output[name] += bytes.toString('utf8');
-      });
-    const end = new Promise<CommandResult>((resolve) => {
-      child.once('close', (status) => resolve({ status, ...output }));
-    });
-    return { child, end };
+  start(command: ClusterCommand, args: readonly string[]): StartedProgram {
+    return startProgram([this.program(command), ...args], { cwd: this.home, env: this.environment() });
   }
 
   /** Processes of this home's clusters that run: guests, switches, supervisors. */
   processes(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .filter((name) => {
-        try {
-          const environment = `\0${readFileSync(`/proc/${name}/environ`, 'latin1')}`;
-          if (/^State:\s+Z/m.test(readFileSync(`/proc/${name}/status`, 'latin1'))) return false;
-          return (
-            environment.includes(`\0HOME=${this.home}`) || environment.includes(`=${this.home}/.ssiuml/`)
-          );
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
+    return processesWith([`\0HOME=${this.home}`, `=${this.home}/.ssiuml/`]);
   }
 
   /** Waits until no process of the clusters is left, which they have to see to themselves; kills what stays. */

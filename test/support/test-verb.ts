@@ -1,11 +1,12 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { memoryPrefix } from '../../pipelines/nodes/memory-folder.js';
 import { DAEMON_APPLETS, RAMDISK_APPLETS } from '../../pipelines/ramdisk/node-init.js';
 import { clusterRootEntries, namesOfApplets } from '../pipelines/ramdisk/cluster-root.js';
 import { compiled } from './compiled.js';
+import { processesWith, type StartedProgram, startProgram } from './processes.js';
 import { treeWith } from './small-trees.js';
 import type { CommandResult } from './ssi-image.js';
 import { makeStandInKernel } from './stand-in-kernel.js';
@@ -53,25 +54,12 @@ tests: ${JSON.stringify(tests)}
     return this.start(verb, ...more).end;
   }
 
-  start(
-    verb: string,
-    ...more: string[]
-  ): { child: ChildProcess; end: Promise<CommandResult>; said(): string } {
+  start(verb: string, ...more: string[]): StartedProgram {
     const places = ['--out', this.out, '--cache-dir', join(this.folder, 'cache')];
-    const child = spawn(process.execPath, [this.program, verb, this.recipe, ...places, ...more], {
+    return startProgram([this.program, verb, this.recipe, ...places, ...more], {
       cwd: this.folder,
       env: this.environment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const output = { stdout: '', stderr: '' };
-    for (const name of ['stdout', 'stderr'] as const)
-      child[name]?.on('data', (bytes: Buffer) => {
-        output[name] += bytes.toString('utf8');
-      });
-    const end = new Promise<CommandResult>((resolve) => {
-      child.once('close', (status) => resolve({ status, ...output }));
-    });
-    return { child, end, said: () => output.stdout };
   }
 
   /** Runs another command with a cluster that was kept. */
@@ -92,22 +80,7 @@ tests: ${JSON.stringify(tests)}
 
   /** Processes of this home's clusters that run. */
   processes(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => {
-        try {
-          const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
-          if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) return false;
-          return (
-            environment.includes(`\0HOME=${this.home}\0`) ||
-            environment.includes(`=${this.folder}/root\0`) ||
-            environment.includes(`=${this.home}/.ssiuml/`)
-          );
-        } catch {
-          return false;
-        }
-      });
+    return processesWith([`\0HOME=${this.home}\0`, `=${this.folder}/root\0`, `=${this.home}/.ssiuml/`]);
   }
 
   /** All that a cluster could leave: processes, folders, files for memory. They may take a moment to go. */

@@ -33,3 +33,13 @@ export function describeWith(tools: readonly string[], name: string, body: () =>
   if (missing === undefined) describe(name, body);
   else testWith(tools, name, () => {});
 }
+
+/** A group of tests that can't be run here for a reason, if there is one: skipped with it, in CI a failure. */
+export function describeUnless(fault: string | undefined, name: string, body: () => void): void {
+  if (fault === undefined) describe(name, body);
+  else if (required) {
+    test(name, () => {
+      throw new Error(`REQUIRE_TOOLS=1, but: ${fault}`);
+    });
+  } else describe.skip(`${name} [skipped: ${fault}]`, body);
+}

@@ -1,4 +1,4 @@
-import { DiagnosticError } from '../../diagnostic.js';
+import { DiagnosticError, printable } from '../../diagnostic.js';
 import type { Gfs2Rule } from '../gfs2/check/rules.js';
 import type { Rule } from './rules.js';
 
@@ -12,6 +12,15 @@ export interface Fault {
   readonly block?: number;
   /** Of the inode or directory; in parentheses the name of one of the filesystem's own files. */
   readonly path?: string;
+}
+
+/** A fault in a line: where it is, what it is, and which rule it breaks; safe for a terminal. */
+export function faultText({ rule, message, block, path }: Fault): string {
+  return [
+    ...(block === undefined ? [] : [`block ${block}`]),
+    ...(path === undefined ? [] : [printable(path)]),
+    `${printable(message)} [${rule}]`,
+  ].join(': ');
 }
 
 /** Gathers faults up to a limit, after which the check ends early. */

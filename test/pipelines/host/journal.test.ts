@@ -16,8 +16,8 @@ import { Journal } from '../../../pipelines/host/journal.js';
 import { identityOf, type Made } from '../../../pipelines/host/made.js';
 import { loopMountFault } from '../../support/loop-mount.js';
 import { temporaryFolder } from '../../support/temporary.js';
+import { describeUnless } from '../../support/tools.js';
 
-const fault = loopMountFault();
 let folder: string;
 let state: string;
 
@@ -89,48 +89,45 @@ describe('the journal of a host build', () => {
   });
 });
 
-describe.skipIf(fault !== undefined)(
-  `loop devices left behind${fault === undefined ? '' : ` [skipped: ${fault}]`}`,
-  () => {
-    function image(name: string): string {
-      const path = join(folder, name);
-      writeFileSync(path, '');
-      truncateSync(path, 1024 * 1024);
-      return path;
+describeUnless(loopMountFault(), 'loop devices left behind', () => {
+  function image(name: string): string {
+    const path = join(folder, name);
+    writeFileSync(path, '');
+    truncateSync(path, 1024 * 1024);
+    return path;
+  }
+
+  const attach = (path: string): string =>
+    execFileSync('losetup', ['--find', '--show', path], { encoding: 'utf8' }).trim();
+  const isAttached = (path: string): boolean =>
+    execFileSync('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'], { encoding: 'utf8' })
+      .split('\n')
+      .some((line) => line.startsWith(path));
+
+  test('are released, also when their file is gone; those of other files stay', async () => {
+    const [own, removed, other] = [image('own'), image('removed'), image('other')];
+    const identities = [own, removed].map(identityOf);
+    const devices = [own, removed, other].map(attach);
+    try {
+      execFileSync('rm', [removed]);
+      leaveJournal(identities.map((identity) => ({ kind: 'loop', image: identity })));
+      await cleanHost();
+      expect([own, removed, other].map(isAttached)).toEqual([false, false, true]);
+    } finally {
+      execFileSync('losetup', ['--detach', devices[2] ?? '']);
     }
+  });
 
-    const attach = (path: string): string =>
-      execFileSync('losetup', ['--find', '--show', path], { encoding: 'utf8' }).trim();
-    const isAttached = (path: string): boolean =>
-      execFileSync('losetup', ['--list', '--noheadings', '--output', 'BACK-FILE'], { encoding: 'utf8' })
-        .split('\n')
-        .some((line) => line.startsWith(path));
-
-    test('are released, also when their file is gone; those of other files stay', async () => {
-      const [own, removed, other] = [image('own'), image('removed'), image('other')];
-      const identities = [own, removed].map(identityOf);
-      const devices = [own, removed, other].map(attach);
-      try {
-        execFileSync('rm', [removed]);
-        leaveJournal(identities.map((identity) => ({ kind: 'loop', image: identity })));
-        await cleanHost();
-        expect([own, removed, other].map(isAttached)).toEqual([false, false, true]);
-      } finally {
-        execFileSync('losetup', ['--detach', devices[2] ?? '']);
-      }
-    });
-
-    test('stay when the name now is that of another file', async () => {
-      const path = image('image');
-      const before = identityOf(path);
-      const device = attach(path);
-      try {
-        leaveJournal([{ kind: 'loop', image: { ...before, inode: `${Number(before.inode) + 1}` } }]);
-        await cleanHost();
-        expect(isAttached(path)).toBe(true);
-      } finally {
-        execFileSync('losetup', ['--detach', device]);
-      }
-    });
-  },
-);
+  test('stay when the name now is that of another file', async () => {
+    const path = image('image');
+    const before = identityOf(path);
+    const device = attach(path);
+    try {
+      leaveJournal([{ kind: 'loop', image: { ...before, inode: `${Number(before.inode) + 1}` } }]);
+      await cleanHost();
+      expect(isAttached(path)).toBe(true);
+    } finally {
+      execFileSync('losetup', ['--detach', device]);
+    }
+  });
+});

@@ -4,8 +4,8 @@ import { FileSource } from '../../../../images/bytes/byte-source.js';
 import { Pace } from '../../../../images/bytes/pace.js';
 import { SparseFile } from '../../../../images/bytes/sparse-file.js';
 import { checkOpenGfs } from '../../../../images/gfs/check/check.js';
-import { MKFS_DEFAULTS, makeFilesystem } from '../../../../images/gfs/mkfs.js';
-import { GOLDEN_TIME, golden } from '../../../fixtures/golden.js';
+import { makeFilesystem } from '../../../../images/gfs/mkfs.js';
+import { golden, goldenOptions } from '../../../fixtures/golden.js';
 import { temporaryFolder } from '../../../support/temporary.js';
 import { MemoryImage, makeImage, SMALL } from './memory-image.js';
 import { richTree } from './rich-tree.js';
@@ -16,18 +16,7 @@ test.each(Object.entries(golden.images))('an empty filesystem has no fault: %s',
   const { parameters } = image;
   const path = join(folder, name);
   const file = SparseFile.create(path, parameters.size_bytes);
-  makeFilesystem(file, {
-    ...MKFS_DEFAULTS,
-    blockSize: parameters.block_size,
-    segmentBlocks: parameters.segment_blocks,
-    journals: parameters.journals,
-    journalMiB: parameters.journal_MiB,
-    resourceGroupMiB: parameters.rgsize_MiB,
-    lockProtocol: parameters.lockproto,
-    lockTable: parameters.locktable,
-    expert: parameters.expert_mode,
-    time: GOLDEN_TIME,
-  });
+  makeFilesystem(file, goldenOptions(image));
   file.close();
   const source = new FileSource(path);
   const started = performance.now();
