@@ -1,4 +1,5 @@
 import { type ByteString, textFromByteString } from '../../images/bytes/byte-string.js';
+import { readContent } from '../../images/tree/content.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { linkApplets, missingApplets } from './busybox.js';
 import {
@@ -8,6 +9,7 @@ import {
   dlmConf,
   FENCE_AGENT,
 } from './cluster-configuration.js';
+import { type LogDaemon, yieldingLogDaemon } from './gfs2-log-daemon.js';
 import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
 import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
 import {
@@ -60,11 +62,15 @@ export interface RamdiskReport {
   readonly unlisted: readonly string[];
   /** Programs with their paths in the root. */
   readonly programs: readonly string[];
+  /** Modules that are not as they are in the root (`yieldingLogDaemon`). */
+  readonly changed?: readonly string[];
 }
 
 export interface Ramdisk {
   readonly tree: Tree;
   readonly report: RamdiskReport;
+  /** What may go wrong with it. */
+  readonly warnings?: readonly { readonly message: string; readonly hint: string }[];
 }
 
 /** configfs is where dlm_controld tells the kernel of the nodes; gfs2 asks dlm for its locks. */
@@ -99,11 +105,22 @@ export async function cpioRamdiskTree(root: Tree, settings: CpioRamdiskSettings)
   );
   const tree = new RamdiskTree(settings.epoch);
   addOwnFiles(tree, shell, settings);
-  await addModules(tree, modules.modules, settings);
+  const logDaemon = await addModules(tree, modules.modules, settings);
   tree.put('/cluster', daemonsTree(daemons, settings).root);
   tree.file(INIT_SETTINGS, initSettings(daemons, settings));
-  return { tree: tree.build(), report: reportOf(modules, daemons) };
+  const changed = modules.modules.filter(({ name }) => name === 'gfs2' && logDaemon === 'changed');
+  return {
+    tree: tree.build(),
+    report: { ...reportOf(modules, daemons), changed: changed.map(({ path }) => textFromByteString(path)) },
+    warnings: logDaemon === 'unknown' ? [LOG_DAEMON_MAY_HANG] : [],
+  };
 }
+
+const LOG_DAEMON_MAY_HANG = {
+  message:
+    'this kernel may hang when a file of more than two fifths of a journal is removed: its gfs2 never lets others run, and is not the one of Debian 12, which would be helped',
+  hint: 'Larger journals make it less likely (filesystem.journalSize).',
+};
 
 export function reportOf(modules: ResolvedModules, programs: ProgramFiles): RamdiskReport {
   return {
@@ -147,14 +164,23 @@ async function addModules(
   tree: RamdiskTree,
   modules: readonly KernelModule[],
   { scratch, signal }: CpioRamdiskSettings,
-): Promise<void> {
+): Promise<LogDaemon['kind']> {
   const options = {
     ...(scratch === undefined ? {} : { scratch }),
     ...(signal === undefined ? {} : { signal }),
   };
-  for (const module of modules)
-    tree.put(`/modules/${module.name}.ko`, await uncompressedModule(module, options));
+  let logDaemon: LogDaemon['kind'] = 'safe';
+  for (const module of modules) {
+    let node = await uncompressedModule(module, options);
+    if (module.name === 'gfs2') {
+      const found = yieldingLogDaemon(readContent(node.content, node.size));
+      logDaemon = found.kind;
+      if (found.kind === 'changed') node = { ...node, content: { kind: 'inline', bytes: found.module } };
+    }
+    tree.put(`/modules/${module.name}.ko`, node);
+  }
   tree.file('/modules/load', modules.map(({ name }) => `${name}.ko\n`).join(''));
+  return logDaemon;
 }
 
 /** The root directory of the daemons, which /init copies to a tmpfs. */

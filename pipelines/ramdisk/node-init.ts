@@ -12,7 +12,21 @@ export const RAMDISK_APPLETS: readonly string[] = [
 ];
 /** … those of the daemons' folder, where cat and ls are for whoever looks into it. */
 export const DAEMON_APPLETS: readonly string[] = [
-  ...['cat', 'chroot', 'losetup', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'umount'],
+  ...[
+    'cat',
+    'chroot',
+    'dmesg',
+    'losetup',
+    'ls',
+    'pidof',
+    'poweroff',
+    'rm',
+    'sh',
+    'sleep',
+    'sync',
+    'tail',
+    'umount',
+  ],
 ];
 
 /** A fifo of the ramdisk, which is only waited at. */
@@ -157,9 +171,9 @@ in_daemons() {
 }
 
 # start_daemon LIMIT PROGRAM...: with a stack of so many KiB. A name that begins with @ tells systemd to let the process
-# live when the node goes down.
+# live when the node goes down. Without the trap dlm_controld dies of a dlm_tool that ends before it has its answer.
 start_daemon() {
-  in_daemons /bin/sh -c 'ulimit -s "$0"; export MALLOC_ARENA_MAX=1; program=$1; shift
+  in_daemons /bin/sh -c 'ulimit -s "$0"; trap "" PIPE; export MALLOC_ARENA_MAX=1; program=$1; shift
     exec -a "@\${program##*/}" "$program" "$@"' "$@" < /dev/null
 }
 
@@ -338,7 +352,10 @@ export function watchScript(): string {
 while [ ! -e ${LEAVING} ]; do
   for pid; do
     if [ ! -d "/proc/$pid" ] && [ ! -e ${LEAVING} ]; then
-      echo "a daemon of the cluster has ended: this node goes off" > /dev/console
+      exec > /dev/console
+      tail -n 20 /var/log/corosync/corosync.log /var/log/dlm_controld/dlm_controld.log
+      dmesg | tail -n 10
+      echo "a daemon of the cluster has ended: this node goes off"
       poweroff -n -f
     fi
   done

@@ -69,12 +69,13 @@ function stageFor(
     keeping: 'stored',
     run: async (context) => {
       try {
-        const { tree: made, report } = await make(await context.inputTree('tree'), context);
+        const { tree: made, report, warnings = [] } = await make(await context.inputTree('tree'), context);
         const path = context.outputPath(artifact);
         const { pace, signal } = context;
         const write = settings.format === 'cpio' ? writeCpioRamdisk : writeExt2Ramdisk;
         const { unpackedBytes, notKept } = await write(path, made, { epoch, pace, signal, name: artifact });
         warnOfNotKept(notKept, context);
+        for (const { message, hint } of warnings) context.warning(message, hint);
         const kernelArgument = settings.format === 'ext2' ? ramdiskSizeArgument(unpackedBytes) : undefined;
         return {
           artifacts: { [artifact]: { kind: 'file', path } },

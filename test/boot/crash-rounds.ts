@@ -7,7 +7,7 @@
  * behind, or when fsck.gfs2 says something that this does not account for.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -201,17 +201,28 @@ function leftovers(number: number): void {
   }
 }
 
+/** What the consoles showed in a round that went wrong: the next round's would take its place. */
+function keepLogs(number: number): void {
+  cpSync(join(home, '.ssiuml', CLUSTER, 'logs'), join(home, `logs.${number}`), { recursive: true });
+}
+
 mkdirSync(join(home, '.ssiuml'), { recursive: true });
 process.stdout.write(`seed ${values.seed}, ${values.rounds} rounds from ${out}\n`);
 let files = 0;
 try {
   for (let number = 1; number <= Number(values.rounds); number++) {
-    files += await round(number);
-    check(number);
-    leftovers(number);
+    const before = faults;
+    try {
+      files += await round(number);
+      check(number);
+      leftovers(number);
+    } catch (error) {
+      fault(`round ${number}: ${(error as Error).message}`);
+      break;
+    } finally {
+      if (faults > before) keepLogs(number);
+    }
   }
-} catch (error) {
-  fault((error as Error).message);
 } finally {
   spawnSync(process.execPath, [program('stop'), '--now', '--name', CLUSTER], { env: environment });
   if (faults === 0) rmSync(home, { recursive: true, force: true });

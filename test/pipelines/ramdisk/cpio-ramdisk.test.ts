@@ -61,6 +61,7 @@ describe('the ramdisk of a GFS2 cluster', () => {
         '/usr/sbin/dlm_tool',
         '/bin/busybox',
       ],
+      changed: [],
     });
     expect(tree.get('/init')).toMatchObject({
       type: 'file',
