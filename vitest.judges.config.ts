@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** Those of `npm test` that do something at random: here they do it more often (see test/support/rounds.ts). */
@@ -10,13 +11,36 @@ const AT_RANDOM = [
   'test/pipelines/recipe/mutations.test.ts',
 ];
 
+/** Those that boot nodes of a cluster, which lose sight of each other where there is too little of the processors. */
+const CLUSTERS = ['cluster', 'debian-node', 'debian-recipe', 'ramdisk', 'test-debian'].map(
+  (name) => `test/judges/${name}.test.ts`,
+);
+
+const common = { env: { ALL_ROUNDS: '1' }, testTimeout: 1_200_000, hookTimeout: 1_200_000 };
+
 export default defineConfig({
   test: {
-    include: ['test/judges/**/*.test.ts', ...AT_RANDOM],
-    env: { ALL_ROUNDS: '1' },
-    // Each boots User-Mode Linux with half a gigabyte of memory and keeps a core busy.
-    fileParallelism: false,
-    testTimeout: 1_200_000,
-    hookTimeout: 1_200_000,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'judges',
+          include: ['test/judges/**/*.test.ts', ...AT_RANDOM],
+          exclude: CLUSTERS,
+          // Many boot User-Mode Linux with half a gigabyte of memory and keep a processor busy.
+          maxWorkers: Math.min(availableParallelism(), 4),
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'clusters',
+          include: CLUSTERS,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });

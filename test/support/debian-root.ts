@@ -10,6 +10,7 @@ export const DEBIAN_ROOT_TOOLS: readonly string[] = [
   'mke2fs',
   'tar',
   'bzip2',
+  'flock',
   // It remembers owners and devices for an ordinary user.
   ...(process.getuid?.() === 0 ? [] : ['fakeroot']),
 ];
@@ -26,7 +27,9 @@ export interface DebianRoot {
 export function debianRoot(): DebianRoot {
   const folder = process.env.SSI_IMAGES_FIXTURES ?? join(tmpdir(), 'ssi-images-fixtures');
   mkdirSync(folder, { recursive: true });
-  run('sh', [fileURLToPath(new URL('../fixtures/debian-root.sh', import.meta.url)), folder]);
+  const script = fileURLToPath(new URL('../fixtures/debian-root.sh', import.meta.url));
+  // Tests that run at the same time wait for the first of them.
+  run('flock', [join(folder, 'debian-root.lock'), 'sh', script, folder]);
   const made = (name: string): string => join(folder, name);
   return { tar: made('debian.tar'), ext2: made('debian.ext2'), bz2: made('debian.ext2.bz2') };
 }

@@ -31,8 +31,10 @@ const packages: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
   unshare: 'util-linux',
   setpriv: 'util-linux',
+  flock: 'util-linux',
   cvs: 'cvs',
   losetup: 'mount',
+  objdump: 'binutils',
 };
 
 /** Full path of a tool, or undefined when this machine lacks it. */

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../dist/scripts/ssi-image.js', import.meta.url));
+/** The built command. */
+export const SSI_IMAGE = fileURLToPath(new URL('../../dist/scripts/ssi-image.js', import.meta.url));
 
 export interface CommandResult {
   readonly status: number | null;
@@ -16,7 +17,7 @@ export interface CommandOptions {
 
 /** Runs the built command as a user would, and returns what it printed, whatever its exit code. */
 export function ssiImage(args: readonly string[], options: CommandOptions = {}): CommandResult {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, [program, ...args], {
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, [SSI_IMAGE, ...args], {
     encoding: 'utf8',
     maxBuffer: 512 * 1024 * 1024,
     ...options,
