@@ -9,7 +9,7 @@ import { nodeName } from '../ramdisk/node-network.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
-import { hold, letJoin, letLook } from './joining.js';
+import { hold, letJoin, letLock, letLook } from './joining.js';
 import { gfs2NodeCommandLine, lockServerCommandLine, openGfsNodeCommandLine } from './kernel-command-line.js';
 import { findMemoryFolder, memoryHost } from './memory-folder.js';
 import { NetworkSwitch } from './network-switch.js';
@@ -40,7 +40,8 @@ const LOCK_SERVER_CARD = 0xfe;
  * Two nodes that both take themselves for the first one share a disk and know nothing of each other, which destroys it. So
  * it is decided here, and nowhere else, which node forms the cluster (`cluster=new`): only when no process of any node is
  * left. All others join. They are started at once, to use the time, but look for others only when the first one can be found,
- * and their lock managers start when that one has formed the cluster, and they see it among the members.
+ * and their lock managers start when that one has formed the cluster, and they see it among the members. Those that join together
+ * start their lock managers together.
  */
 export class Cluster implements FencedCluster {
   private readonly nodes = new Map<number, ClusterNode>();
@@ -188,12 +189,12 @@ export class Cluster implements FencedCluster {
     const isFirst = this.running.length === 0;
     const [first, ...others] = wanted;
     if (first === undefined) return;
-    const joiners = (isFirst ? others : wanted).map((number) => ({
-      number,
-      meet: isFirst ? [first] : members,
-    }));
-    const founder = isFirst ? this.startNode(first, 'new', [], started, options) : undefined;
-    const joining = joiners.map(({ number, meet }) => this.startNode(number, 'join', meet, started, options));
+    const joiners = isFirst ? others : wanted;
+    const meet = isFirst ? [first] : members;
+    const founder = isFirst ? this.startNode(first, undefined, started, options) : undefined;
+    const joining = joiners.map((number) =>
+      this.startNode(number, { meet, isTogether: joiners.length > 1 }, started, options),
+    );
     const nodes = founder === undefined ? joining : [founder, ...joining];
     const ready = nodes.map((node) => this.whenReady(node, options));
     // What goes wrong is told at the end.
@@ -206,10 +207,11 @@ export class Cluster implements FencedCluster {
     } catch (error) {
       // There is nothing that they could join.
       await Promise.all(joining.map((node) => node.kill('failed')));
+      await Promise.allSettled(ready);
       throw error;
     }
     for (const node of joining) letJoin(node, this.hostFolderOf(node));
-    await gatherFaultsOf(ready);
+    await Promise.all([letLock(joining, this.hostFolderOf, options), gatherFaultsOf(ready)]);
   }
 
   /** 2.4: the nodes find each other by themselves, once the lock server is up. */
@@ -228,13 +230,13 @@ export class Cluster implements FencedCluster {
 
   private startNode(
     number: number,
-    cluster: 'new' | 'join',
-    meet: readonly number[],
+    /** Whom it joins, and whether others do so at the same time; undefined for one that forms the cluster. */
+    joins: { readonly meet: readonly number[]; readonly isTogether: boolean } | undefined,
     started: ClusterNode[],
     options: StartOptions,
   ): ClusterNode {
     const hostFolder = this.fencer.open(number);
-    if (cluster === 'join') hold(hostFolder);
+    if (joins !== undefined) hold(hostFolder, joins.isTogether);
     const name = nodeName(number);
     const { links } = this.prepared;
     const commandLine = gfs2NodeCommandLine({
@@ -242,12 +244,12 @@ export class Cluster implements FencedCluster {
       number,
       ramdisk: links.ramdisk,
       root: links.root,
-      cluster,
-      meet,
+      cluster: joins === undefined ? 'new' : 'join',
+      meet: joins?.meet ?? [],
       hostFolder,
     });
     return this.launch(
-      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: cluster === 'join' },
+      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: joins !== undefined },
       started,
       options,
     );

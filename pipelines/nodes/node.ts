@@ -123,7 +123,9 @@ export class ClusterNode {
       const left = until - performance.now();
       if (left <= 0) {
         const seconds = Math.round((Date.now() - this.startedAt) / 1000);
-        throw this.fault(this.failure ?? `it is not up after ${seconds} s`);
+        // Whoever waits too, and sees that it was ended for this, says the same.
+        this.failure ??= `it is not up after ${seconds} s`;
+        throw this.fault(this.failure);
       }
       await this.change(left, signal);
     }

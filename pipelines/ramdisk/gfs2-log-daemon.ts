@@ -6,18 +6,18 @@
 const SLEEP_IF_WITHDRAWN = Buffer.from('ffd084c0741348b80000000000000000bf64000000ffd0eb', 'hex');
 /** The distance of the jump back, as a signed byte: it is below nought. */
 const BACK = 0x80;
-const JUMP_OVER_AT = 4;
-const MILLISECONDS_AT = 17;
-const JUMP_BACK_AT = 23;
-const NO_OPERATION = 0x90;
-const JUMP_BYTES = 2;
+/**
+ * As long, with the address and the jump at the same places: keeps the answer on the stack, twice so that the stack is as it has to
+ * be for a call, sleeps for nought milliseconds, which is until the next tick, and jumps back where the answer was yes.
+ */
+const SLEEP_ALWAYS = Buffer.from('ffd0505031ff48b80000000000000000ffd0585884c09075', 'hex');
 
 /** How a module of gfs2 stands to the hang that `yieldingLogDaemon` is about. */
 export type LogDaemon =
   /** The kernel takes the processor from its threads, or has several. */
   | { readonly kind: 'safe' }
   | { readonly kind: 'changed'; readonly module: Buffer }
-  /** It could hang, and the place to change is not there, or there more than once. */
+  /** It could hang, for all that is known, and the place to change is not there, or there more than once. */
   | { readonly kind: 'unknown' };
 
 /**
@@ -29,19 +29,17 @@ export type LogDaemon =
  * that never takes the processor from a thread of its own, and has one processor only, the task never wakes: such is
  * User-Mode Linux. `rm -r` of a folder with files of 4 MiB hangs a node that has a journal of 8 MiB.
  *
- * So that the daemon sleeps for a tick (at most 10 ms) each time around, two jumps are taken out and a number set to
- * nought, in the code that makes it sleep when the filesystem is withdrawn. Nothing else is touched, and nothing at all
- * unless this code is there exactly once.
+ * The daemon has code that makes it sleep, and begin again, when the filesystem is withdrawn. It is replaced with one that
+ * sleeps for a tick (at most 10 ms) each time around, and begins again in the same case. Nothing else is touched, and
+ * nothing at all unless this code is there exactly once.
  */
 export function yieldingLogDaemon(module: Buffer): LogDaemon {
   const features = featuresOf(module);
-  if (features === undefined || /\b(?:SMP|preempt)/.test(features)) return { kind: 'safe' };
+  if (features !== undefined && /\b(?:SMP|preempt)/.test(features)) return { kind: 'safe' };
   const [place, ...more] = placesToChange(module);
   if (place === undefined || more.length > 0) return { kind: 'unknown' };
   const changed = Buffer.from(module);
-  for (const jump of [JUMP_OVER_AT, JUMP_BACK_AT])
-    changed.fill(NO_OPERATION, place + jump, place + jump + JUMP_BYTES);
-  changed[place + MILLISECONDS_AT] = 0;
+  SLEEP_ALWAYS.copy(changed, place);
   return { kind: 'changed', module: changed };
 }
 

@@ -195,13 +195,17 @@ has_members() {
   return 1
 }
 
-# The host starts all nodes at once. Those that join wait for it twice: until there is somebody to find, one after the other,
+# The host starts all nodes at once. Those that join wait for it: until there is somebody to find, one after the other,
 # as corosync can lose its token, which takes two seconds, where two come at the same time; and until there is a cluster.
 may_look() {
   [ ! -e $daemons/fence/hold-search ]
 }
 may_join() {
   [ ! -e $daemons/fence/hold ]
+}
+# Once more when others join too: what each that comes costs all of them is paid once then.
+may_lock() {
+  [ ! -e $daemons/fence/hold-locks ]
 }
 
 join_cluster() {
@@ -214,6 +218,7 @@ join_cluster() {
     wait_for 12000 may_join || fail "the host does not let it join"
     wait_for 1200 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
+    wait_for 60 may_lock || say "the host has not let its lock manager start: it starts all the same"
   fi
   start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
   wait_for 600 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
@@ -352,10 +357,13 @@ export function watchScript(): string {
 while [ ! -e ${LEAVING} ]; do
   for pid; do
     if [ ! -d "/proc/$pid" ] && [ ! -e ${LEAVING} ]; then
-      exec > /dev/console
-      tail -n 20 /var/log/corosync/corosync.log /var/log/dlm_controld/dlm_controld.log
-      dmesg | tail -n 10
-      echo "a daemon of the cluster has ended: this node goes off"
+      # Whatever becomes of what is said.
+      { sleep 0.5; poweroff -n -f; } &
+      {
+        tail -n 20 /var/log/corosync/corosync.log /var/log/dlm_controld/dlm_controld.log
+        dmesg | tail -n 10
+        echo "a daemon of the cluster has ended: this node goes off"
+      } > /dev/console 2>&1
       poweroff -n -f
     fi
   done

@@ -7,7 +7,7 @@
  * behind, or when fsck.gfs2 says something that this does not account for.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -203,7 +203,8 @@ function leftovers(number: number): void {
 
 /** What the consoles showed in a round that went wrong: the next round's would take its place. */
 function keepLogs(number: number): void {
-  cpSync(join(home, '.ssiuml', CLUSTER, 'logs'), join(home, `logs.${number}`), { recursive: true });
+  const logs = join(home, '.ssiuml', CLUSTER, 'logs');
+  if (existsSync(logs)) cpSync(logs, join(home, `logs.${number}`), { recursive: true });
 }
 
 mkdirSync(join(home, '.ssiuml'), { recursive: true });

@@ -152,7 +152,12 @@ describeWith(
     test('have one that lost a daemon of its cluster go off at once', async () => {
       commands.run('exec', ['3', 'pkill -KILL -x dlm_controld']);
       for (let tries = 0; status().nodes[2]?.state === 'ready' && tries < 50; tries++) await sleep(100);
-      expect(['died', 'fenced']).toContain(status().nodes[2]?.state);
+      const { state } = status().nodes[2] ?? {};
+      expect(['died', 'fenced']).toContain(state);
+      if (state === 'died')
+        expect(commands.output('log', '3')).toMatch(
+          /==> \S+dlm_controld\.log <==[\s\S]*\na daemon of the cluster has ended: this node goes off\r?\n/,
+        );
       inNode(1, 'echo go on > /root/after-daemon && sync');
       expect(inNode(2, 'cat /root/after-daemon')).toBe('go on\n');
       commands.output('add', '3');

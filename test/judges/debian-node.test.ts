@@ -9,7 +9,6 @@ import { UML_TOOLS } from '../support/uml.js';
 
 const folder = temporaryFolder();
 
-/** A service as packages bring them. */
 /** Files that are half as large as a journal, and so many small ones that the journal is full. */
 const LARGE_AMONG_SMALL = `mkdir /root/large && cd /root/large || exit 1
 round=0
@@ -27,6 +26,7 @@ while [ $round -lt 2 ]; do
   echo round $round
 done`;
 
+/** A service as packages bring them. */
 const SERVICE = `cat > /etc/init.d/demo <<'END'
 #!/bin/sh
 echo "$1" >> /run/demo
@@ -188,7 +188,7 @@ describeWith([...DEBIAN_BUILD_TOOLS, ...UML_TOOLS, 'fsck.gfs2'], 'two nodes of t
   });
 
   two('remove large files among small ones', async () => {
-    // With Debian's module as it is, the kernel hangs in the first round (see pipelines/ramdisk/gfs2-log-daemon.ts).
+    // With Debian's module as it is the kernel hangs at that (see pipelines/ramdisk/gfs2-log-daemon.ts).
     expect(await output(second, LARGE_AMONG_SMALL)).toBe('round 1\nround 2\n');
     expect(await output(first, 'ls /root/large')).toBe('');
   });

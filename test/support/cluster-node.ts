@@ -47,6 +47,9 @@ export function multicastWorks(): Promise<boolean> {
   });
 }
 
+/** How long a command in a node may take. */
+const COMMAND_MILLISECONDS = 120_000;
+
 const running = new Set<ClusterNode>();
 process.on('exit', () => {
   for (const node of running) node.signal('SIGKILL');
@@ -139,7 +142,14 @@ export class ClusterNode {
       },
     });
     command.endInput();
-    const end = await command.end;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no end of: ${script}\n${this.console}`)),
+        COMMAND_MILLISECONDS,
+      );
+    });
+    const end = await Promise.race([command.end, late]).finally(() => clearTimeout(timer));
     const status = end.kind === 'exit' ? end.code : 128 + end.number;
     return { status, stdout: output[1], stderr: output[2] };
   }

@@ -63,7 +63,7 @@ export function run(
   return execFileSync(tool(name), args, {
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,
-    timeout: 600_000,
+    timeout: 1_200_000,
     stdio: ['pipe', 'pipe', 'pipe'],
     ...options,
     env: { ...process.env, LC_ALL: 'C', ...options.env },

@@ -68,8 +68,9 @@ fi
 echo "ramdisk[0.01]: corosync up"
 if [ $cluster = join ]; then
   [ "$standin" = impatient ] || while [ -e "$folder/hold" ]; do sleep 0.02; done
+  case $standin in late) sleep 0.7 ;; later) sleep 5 ;; *) sleep 0.05 ;; esac
   echo "ramdisk[0.02]: joined the membership"
-  sleep 0.05
+  while [ -e "$folder/hold-locks" ]; do sleep 0.02; done
 fi
 echo "ramdisk[0.03]: dlm_controld up, fencing by the host"
 mkdir -p bin

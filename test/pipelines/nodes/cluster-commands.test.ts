@@ -320,6 +320,18 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
   });
 
   test.each([
+    ['late', ['node3| joined the membership', 'node2| dlm_controld up, fencing by the host']],
+    // They do not wait for it for ever.
+    ['later', ['node2: ready', 'node3| joined the membership']],
+  ])('nodes that join start their lock managers together: one is %s', (how, order) => {
+    const { stderr } = commands.run('start', ['3', '--out', build, ...append(`standin=${how}`, 'only=3')]);
+    const places = order.map((text) => stderr.indexOf(text));
+    expect(places).not.toContain(-1);
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(stderr).toContain('node3: ready');
+  });
+
+  test.each([
     ['failing', /node1 did not come up: no luck today\n {2}NODE-FAILED node1: no luck today\n/, []],
     ['dying', /node1 did not come up: it ended\n {2}Kernel panic - not syncing: made up\n/, []],
     ['silent', /node1 did not come up: it is not up after \d+ s\n/, ['--timeout', '1']],
