@@ -45,6 +45,23 @@ function textAt(tree: Tree, path: string): string {
 }
 
 describe('the ramdisk of a GFS2 cluster', () => {
+  test.each([
+    ['a log daemon that never lets others run', 'ffd084c0741348b80000000000000000bf64000000ffd0ebcf', 1, 0],
+    ['another log daemon', '00', 0, 1],
+  ])('has a gfs2 that does not hang, or warns: %s', async (_name, code, changed, warned) => {
+    const bytes = Buffer.concat([Buffer.from(code, 'hex'), Buffer.from('\0vermagic=6.1.0 mod_unload \0')]);
+    const path = `${settings.modulesFolder}/g/gfs2.ko`;
+    const entries = clusterRootEntries(busybox);
+    entries[path] = { ...text(''), size: bytes.length, content: { kind: 'inline', bytes } };
+    const made = await cpioRamdiskTree(treeWith(entries), settings);
+    expect(made.report.changed).toEqual(changed === 1 ? [path] : []);
+    expect(made.warnings).toHaveLength(warned);
+    const node = made.tree.get('/modules/gfs2.ko');
+    if (node?.type !== 'file') throw new Error('no gfs2.ko');
+    expect(readContent(node.content, node.size).equals(bytes)).toBe(changed === 0);
+    expect(node.size).toBe(bytes.length);
+  });
+
   test('has what /init needs, and the daemons with their libraries in a folder of their own', async () => {
     const { tree, report } = await cpioRamdiskTree(root, settings);
     expect(report).toEqual({
