@@ -1,9 +1,10 @@
 import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, rename, rm, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { copySparse } from '../../images/bytes/sparse-copy.js';
+import { MANIFEST_NAME, readManifest } from '../output/manifest.js';
 import { lockImage } from './image-lock.js';
 
 export interface WorkingCopyOptions {
@@ -44,7 +45,7 @@ export async function prepareWorkingCopy(
     // Of an old copy the record goes first: a copy without one is taken for outdated, never for a good one.
     await rm(record, { force: true });
     await rename(temporary, target);
-    await writeFile(record, origin);
+    await writeFile(record, `${JSON.stringify(origin)}\n`);
   } catch (cause) {
     await rm(temporary, { force: true });
     throw readableHostError(cause, target);
@@ -66,18 +67,48 @@ async function cloned(image: string, target: string): Promise<boolean> {
 }
 
 /** By what it is known whether an image is still the same. */
-function originOf(image: string): string {
+interface Origin {
+  readonly image: string;
+  readonly size: string;
+  readonly modified: string;
+  readonly inode: string;
+  /** What the build that made it says of it. */
+  readonly sha256?: string;
+}
+
+function originOf(image: string): Origin {
   try {
     const { size, mtimeNs, ino } = statSync(image, { bigint: true });
-    return `${JSON.stringify({ image: resolve(image), size: `${size}`, modified: `${mtimeNs}`, inode: `${ino}` })}\n`;
+    const sha256 = digestOf(image, mtimeNs);
+    return {
+      ...{ image: resolve(image), size: `${size}`, modified: `${mtimeNs}`, inode: `${ino}` },
+      ...(sha256 === undefined ? {} : { sha256 }),
+    };
   } catch (cause) {
     throw readableHostError(cause, image);
   }
 }
 
-function isFrom(record: string, origin: string): boolean {
+/** What its manifest says of an image, which was written after it; nothing of one that was changed since. */
+function digestOf(image: string, modified: bigint): string | undefined {
+  const folder = dirname(image);
+  const output = readManifest(folder)?.outputs.find(({ name }) => name === basename(image));
+  if (output === undefined) return undefined;
+  const written = statSync(join(folder, MANIFEST_NAME), { bigint: true }).mtimeNs;
+  return written >= modified ? output.sha256 : undefined;
+}
+
+/** Whether a copy is of what the image is now: the same file, or one that another build has made the same. */
+function isFrom(record: string, origin: Origin): boolean {
   try {
-    return readFileSync(record, 'utf8') === origin;
+    const { size, modified, inode, sha256, image } = JSON.parse(
+      readFileSync(record, 'utf8'),
+    ) as Partial<Origin>;
+    if (image !== origin.image || size !== origin.size) return false;
+    return (
+      (modified === origin.modified && inode === origin.inode) ||
+      (sha256 !== undefined && sha256 === origin.sha256)
+    );
   } catch {
     return false;
   }
