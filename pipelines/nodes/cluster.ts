@@ -31,7 +31,8 @@ const BURIAL_MILLISECONDS = 15_000;
 const AGENT_MILLISECONDS = 10_000;
 const POLL_MILLISECONDS = 20;
 /** Number of the lock server of OpenGFS, its name, and the last byte of its network card's address. */
-const [LOCK_SERVER, LOCK_SERVER_NAME] = [0, 'lock-server'];
+const LOCK_SERVER = 0;
+const LOCK_SERVER_NAME = 'lock-server';
 const LOCK_SERVER_CARD = 0xfe;
 
 /**

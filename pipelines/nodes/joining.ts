@@ -54,7 +54,7 @@ export async function letLock(
   const all = Promise.allSettled(joined);
   // What goes wrong with a node is told by who waits until it is ready.
   await Promise.any(joined).catch(() => {});
-  await Promise.race([all, sleep(TOGETHER_MILLISECONDS)]);
+  await Promise.race([all, sleep(TOGETHER_MILLISECONDS, undefined, { ref: false })]);
   for (const node of nodes) release(folderOf(node), HOLD_LOCKS);
 }
 

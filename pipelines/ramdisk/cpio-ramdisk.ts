@@ -9,7 +9,7 @@ import {
   dlmConf,
   FENCE_AGENT,
 } from './cluster-configuration.js';
-import { type LogDaemon, yieldingLogDaemon } from './gfs2-log-daemon.js';
+import { yieldingLogDaemon } from './gfs2-log-daemon.js';
 import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
 import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
 import {
@@ -70,7 +70,12 @@ export interface Ramdisk {
   readonly tree: Tree;
   readonly report: RamdiskReport;
   /** What may go wrong with it. */
-  readonly warnings?: readonly { readonly message: string; readonly hint: string }[];
+  readonly warnings?: readonly RamdiskWarning[];
+}
+
+export interface RamdiskWarning {
+  readonly message: string;
+  readonly hint: string;
 }
 
 /** configfs is where dlm_controld tells the kernel of the nodes; gfs2 asks dlm for its locks. */
@@ -105,18 +110,13 @@ export async function cpioRamdiskTree(root: Tree, settings: CpioRamdiskSettings)
   );
   const tree = new RamdiskTree(settings.epoch);
   addOwnFiles(tree, shell, settings);
-  const logDaemon = await addModules(tree, modules.modules, settings);
+  const { changed, warnings } = await addModules(tree, modules.modules, settings);
   tree.put('/cluster', daemonsTree(daemons, settings).root);
   tree.file(INIT_SETTINGS, initSettings(daemons, settings));
-  const changed = modules.modules.filter(({ name }) => name === 'gfs2' && logDaemon === 'changed');
-  return {
-    tree: tree.build(),
-    report: { ...reportOf(modules, daemons), changed: changed.map(({ path }) => textFromByteString(path)) },
-    warnings: logDaemon === 'unknown' ? [LOG_DAEMON_MAY_HANG] : [],
-  };
+  return { tree: tree.build(), report: { ...reportOf(modules, daemons), changed }, warnings };
 }
 
-const LOG_DAEMON_MAY_HANG = {
+const LOG_DAEMON_MAY_HANG: RamdiskWarning = {
   message:
     'this kernel may hang when a file of more than two fifths of a journal is removed: its gfs2 never lets others run, and is not the one of Debian 12, which would be helped',
   hint: 'Larger journals make it less likely (filesystem.journalSize).',
@@ -160,27 +160,32 @@ function addOwnFiles(tree: RamdiskTree, shell: ProgramFiles, settings: CpioRamdi
   tree.file('/etc/own-paths', settings.ownPaths.map((path) => `${path}\n`).join(''));
 }
 
+/** Returns the paths of those that are not as they are in the root, and what may go wrong with them. */
 async function addModules(
   tree: RamdiskTree,
   modules: readonly KernelModule[],
   { scratch, signal }: CpioRamdiskSettings,
-): Promise<LogDaemon['kind']> {
+): Promise<{ changed: string[]; warnings: RamdiskWarning[] }> {
   const options = {
     ...(scratch === undefined ? {} : { scratch }),
     ...(signal === undefined ? {} : { signal }),
   };
-  let logDaemon: LogDaemon['kind'] = 'safe';
+  const changed: string[] = [];
+  const warnings: RamdiskWarning[] = [];
   for (const module of modules) {
     let node = await uncompressedModule(module, options);
     if (module.name === 'gfs2') {
-      const found = yieldingLogDaemon(readContent(node.content, node.size));
-      logDaemon = found.kind;
-      if (found.kind === 'changed') node = { ...node, content: { kind: 'inline', bytes: found.module } };
+      const logDaemon = yieldingLogDaemon(readContent(node.content, node.size));
+      if (logDaemon.kind === 'unknown') warnings.push(LOG_DAEMON_MAY_HANG);
+      if (logDaemon.kind === 'changed') {
+        changed.push(textFromByteString(module.path));
+        node = { ...node, content: { kind: 'inline', bytes: logDaemon.module } };
+      }
     }
     tree.put(`/modules/${module.name}.ko`, node);
   }
   tree.file('/modules/load', modules.map(({ name }) => `${name}.ko\n`).join(''));
-  return logDaemon;
+  return { changed, warnings };
 }
 
 /** The root directory of the daemons, which /init copies to a tmpfs. */

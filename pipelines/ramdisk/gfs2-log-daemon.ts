@@ -13,7 +13,7 @@ const BACK = 0x80;
 const SLEEP_ALWAYS = Buffer.from('ffd0505031ff48b80000000000000000ffd0585884c09075', 'hex');
 
 /** How a module of gfs2 stands to the hang that `yieldingLogDaemon` is about. */
-export type LogDaemon =
+type LogDaemon =
   /** The kernel takes the processor from its threads, or has several. */
   | { readonly kind: 'safe' }
   | { readonly kind: 'changed'; readonly module: Buffer }

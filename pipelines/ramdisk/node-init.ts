@@ -12,21 +12,8 @@ export const RAMDISK_APPLETS: readonly string[] = [
 ];
 /** … those of the daemons' folder, where cat and ls are for whoever looks into it. */
 export const DAEMON_APPLETS: readonly string[] = [
-  ...[
-    'cat',
-    'chroot',
-    'dmesg',
-    'losetup',
-    'ls',
-    'pidof',
-    'poweroff',
-    'rm',
-    'sh',
-    'sleep',
-    'sync',
-    'tail',
-    'umount',
-  ],
+  ...['cat', 'chroot', 'dmesg', 'losetup', 'ls', 'pidof', 'poweroff', 'rm', 'sh', 'sleep', 'sync', 'tail'],
+  'umount',
 ];
 
 /** A fifo of the ramdisk, which is only waited at. */
@@ -349,7 +336,7 @@ const LEAVING = '/leaving';
 
 /**
  * Ends the node when one of the cluster's daemons has ended. Its kernel goes on without them for a while, but no one tells it
- * of the others any more, and they take its journal, and the root, for free: so it must not write another block.
+ * of the others any more, and they take its journal, and the root, for free: so it must not go on, and is off within a second.
  */
 export function watchScript(): string {
   return `#!/bin/sh

@@ -67,9 +67,9 @@ function checkHost({ kernel }: Recipe, nodes: number, memoryMiB: number): void {
     ...PROGRAMS.map(
       ([program, name]) =>
         () =>
-          void requireProgram(program, name),
+          requireProgram(program, name),
     ),
     checkTracing,
-    () => void findMemoryFolder(nodes, memoryMiB),
+    () => findMemoryFolder(nodes, memoryMiB),
   ]);
 }

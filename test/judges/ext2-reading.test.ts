@@ -70,6 +70,7 @@ function makeTree(path: string): void {
   utimesSync(join(path, 'size-1'), -86400, -86400);
   utimesSync(join(path, 'size-59'), 2 ** 31 - 1, 2 ** 31 - 1);
 }
+
 describeUnless(loopMountFault(), 'ext2/3/4 as the kernel reads it', () => {
   describeWith(['mke2fs', 'e2fsck'], 'generated trees', () => {
     const source = join(folder, 'tree');

@@ -106,6 +106,7 @@ function makeDemo(work: string): string {
   run('chown', ['-hR', '1000:1000', demo]);
   return demo;
 }
+
 describeUnless(loopMountFault(), 'the commands of HOWTO 5.5 and 5.6 on a mounted image', () => {
   const cases = [
     ['with ubd devices of the old numbering', { rc: 'etc/rc.d', ubd: true }, 16],

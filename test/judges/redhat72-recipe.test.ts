@@ -65,6 +65,7 @@ function startLinksIn(out: string): Record<string, string> {
     lines.filter(({ step }) => step === 'remove-services').map(({ path, outcome }) => [path, outcome]),
   );
 }
+
 describeUnless(loopMountFault(), "the recipe redhat72 and the HOWTO's commands", () => {
   describeWith([...DEBIAN_ROOT_TOOLS, ...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root', () => {
     test("of a base with Red Hat's start links, and every judge takes it", async () => {

@@ -39,6 +39,7 @@ async function differences(image: string, expected: Tree, except: readonly strin
   expect(found.map(({ path }) => path)).toEqual(expect.arrayContaining([...except]));
   return found.filter(({ path }) => !except.includes(path));
 }
+
 describeUnless(loopMountFault(), "the recipe sample and the HOWTO's commands", () => {
   describeWith([...HOWTO_TOOLS, ...JUDGE_TOOLS], 'leave the same root, which every judge takes', () => {
     test.each([

@@ -225,7 +225,8 @@ describeWith(TEST_VERB_TOOLS, 'ssi-image test, with a stand-in for the kernel', 
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s while a test runs: nothing is left', async (signal) => {
-    verb.write([{ name: 'long', run: 'sleep 1000' }]);
+    // For ever, but not longer than the node: a stand-in's commands are processes of the host, with sessions of their own.
+    verb.write([{ name: 'long', run: 'while kill -0 $PPID; do sleep 0.1; done' }]);
     const { child, end, said } = verb.start('test', '--junit', junit);
     await waitFor(() => said().includes('it is gone everywhere'));
     await sleep(100);
