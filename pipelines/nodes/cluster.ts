@@ -9,7 +9,7 @@ import { nodeName } from '../ramdisk/node-network.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
-import { hold, letJoin, letLock, letLook } from './joining.js';
+import { hold, holdsOf, joinTogether, type Together } from './joining.js';
 import { gfs2NodeCommandLine, lockServerCommandLine, openGfsNodeCommandLine } from './kernel-command-line.js';
 import { findMemoryFolder, memoryHost } from './memory-folder.js';
 import { NetworkSwitch } from './network-switch.js';
@@ -192,27 +192,22 @@ export class Cluster implements FencedCluster {
     if (first === undefined) return;
     const joiners = isFirst ? others : wanted;
     const meet = isFirst ? [first] : members;
-    const founder = isFirst ? this.startNode(first, undefined, started, options) : undefined;
-    const joining = joiners.map((number) =>
-      this.startNode(number, { meet, isTogether: joiners.length > 1 }, started, options),
-    );
+    const together = { hasFounder: isFirst, count: wanted.length };
+    const founder = isFirst ? this.startNode(first, undefined, together, started, options) : undefined;
+    const joining = joiners.map((number) => this.startNode(number, meet, together, started, options));
     const nodes = founder === undefined ? joining : [founder, ...joining];
     const ready = nodes.map((node) => this.whenReady(node, options));
     // What goes wrong is told at the end.
     for (const each of ready) each.catch(() => {});
     try {
-      await founder?.reaches('in-touch', options.milliseconds, options.signal);
-      const looking = letLook(joining, this.hostFolderOf);
-      await founder?.reaches('formed', options.milliseconds, options.signal);
-      await looking;
+      await joinTogether({ ...options, founder, joining, folderOf: this.hostFolderOf });
     } catch (error) {
       // There is nothing that they could join.
       await Promise.all(joining.map((node) => node.kill('failed')));
       await Promise.allSettled(ready);
       throw error;
     }
-    for (const node of joining) letJoin(node, this.hostFolderOf(node));
-    await Promise.all([letLock(joining, this.hostFolderOf, options), gatherFaultsOf(ready)]);
+    await gatherFaultsOf(ready);
   }
 
   /** 2.4: the nodes find each other by themselves, once the lock server is up. */
@@ -231,13 +226,15 @@ export class Cluster implements FencedCluster {
 
   private startNode(
     number: number,
-    /** Whom it joins, and whether others do so at the same time; undefined for one that forms the cluster. */
-    joins: { readonly meet: readonly number[]; readonly isTogether: boolean } | undefined,
+    /** Whom it joins; undefined for one that forms the cluster. */
+    meet: readonly number[] | undefined,
+    together: Together,
     started: ClusterNode[],
     options: StartOptions,
   ): ClusterNode {
     const hostFolder = this.fencer.open(number);
-    if (joins !== undefined) hold(hostFolder, joins.isTogether);
+    const isFounder = meet === undefined;
+    hold(hostFolder, holdsOf({ ...together, isFounder }));
     const name = nodeName(number);
     const { links } = this.prepared;
     const commandLine = gfs2NodeCommandLine({
@@ -245,12 +242,12 @@ export class Cluster implements FencedCluster {
       number,
       ramdisk: links.ramdisk,
       root: links.root,
-      cluster: joins === undefined ? 'new' : 'join',
-      meet: joins?.meet ?? [],
+      cluster: isFounder ? 'new' : 'join',
+      meet: meet ?? [],
       hostFolder,
     });
     return this.launch(
-      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: joins !== undefined },
+      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: !isFounder },
       started,
       options,
     );

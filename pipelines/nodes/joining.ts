@@ -1,63 +1,91 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClusterNode } from './node.js';
+import type { ClusterNode, Milestone } from './node.js';
 
-/** In a node's folder on the host: it must not join the others yet, and not even look for them (pipelines/ramdisk, /init). */
-const HOLD = 'hold';
-const HOLD_SEARCH = 'hold-search';
-/** … its lock manager should wait for the others that are on their way, for three seconds at most. */
-const HOLD_LOCKS = 'hold-locks';
-/** Two that come to a cluster at the same time can make corosync lose its token, which takes two seconds. */
-const APART_MILLISECONDS = 200;
+/** Files in a node's folder on the host, by what /init of the ramdisk must not do while they are there. */
+export type Hold =
+  /** Look for other nodes. */
+  | 'hold'
+  /** Start its lock manager; six seconds at most. */
+  | 'hold-locks'
+  /** Mount the root; six seconds at most. */
+  | 'hold-mount';
 
-/** How long the others wait from when the first has joined; less than the three seconds that /init waits. */
+/** How long nodes wait for the others that are on their way, at each step; together less than what /init waits. */
 const TOGETHER_MILLISECONDS = 2000;
 
+/** What a node is started with. */
+export interface Together {
+  /** Whether one of them forms the cluster. */
+  readonly hasFounder: boolean;
+  /** How many they are with it. */
+  readonly count: number;
+}
+
+/** Nodes that were started together. */
+export interface Start {
+  /** Undefined when there is a cluster. */
+  readonly founder: ClusterNode | undefined;
+  readonly joining: readonly ClusterNode[];
+  /** A node's folder on the host. */
+  readonly folderOf: (node: ClusterNode) => string;
+  readonly milliseconds: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a node has to wait for, by what was started with it. */
+export function holdsOf({
+  isFounder,
+  hasFounder,
+  count,
+}: Together & { readonly isFounder: boolean }): Hold[] {
+  const holds: Hold[] = isFounder ? [] : ['hold'];
+  if (count > 1) holds.push('hold-locks');
+  if (hasFounder && !isFounder) holds.push('hold-mount');
+  return holds;
+}
+
+/** Has the node of a folder wait when it comes to that. */
+export function hold(hostFolder: string, holds: readonly Hold[]): void {
+  for (const name of holds) writeFileSync(join(hostFolder, name), '');
+}
+
 /**
- * Has the node of a folder wait when it starts, until it may look for the others, and then until it may join them; and where
- * several join together also until its lock manager may start.
+ * Takes nodes through what they do together, which decides how long it takes and nothing else:
+ *
+ * - All that join look for the cluster at the same moment, when it can be found. Where one comes while corosync takes another
+ *   in, it can lose its token, and finds out after 1.7 s.
+ * - Lock managers start when all are members. Each that comes keeps those who start waiting: corosync asks dlm_controld to
+ *   try again, which it does after a second, and DLM begins anew with what it calls recovery (0.2 s).
+ * - The root is mounted by the founder first, who looks through all journals; a node that comes to look for the root half a
+ *   second later, as GFS2 does, finds that done.
+ *
+ * Throws a DiagnosticError when the founder fails, and there is nothing that the others could join.
  */
-export function hold(hostFolder: string, isTogether: boolean): void {
-  for (const name of [HOLD, HOLD_SEARCH, ...(isTogether ? [HOLD_LOCKS] : [])])
-    writeFileSync(join(hostFolder, name), '');
-}
-
-/** Lets nodes look for others, one a moment after the other. `folderOf` is a node's folder on the host. */
-export async function letLook(
-  nodes: readonly ClusterNode[],
-  folderOf: (node: ClusterNode) => string,
-): Promise<void> {
-  for (const [index, node] of nodes.entries()) {
-    if (index > 0) await sleep(APART_MILLISECONDS);
-    release(folderOf(node), HOLD_SEARCH);
-  }
-}
-
-/** Lets a node join: there is a cluster. */
-export function letJoin(node: ClusterNode, hostFolder: string): void {
-  node.mayJoin();
-  release(hostFolder, HOLD);
-}
-
-/**
- * Lets the lock managers of nodes that join start when all are members of the cluster. Each that comes keeps those who start
- * waiting: corosync asks dlm_controld to try again, which it does after a second, and DLM begins anew with what it calls
- * recovery (0.3 s). So they better come together.
- */
-export async function letLock(
-  nodes: readonly ClusterNode[],
-  folderOf: (node: ClusterNode) => string,
-  { milliseconds, signal }: { readonly milliseconds: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const joined = nodes.map((node) => node.reaches('joined', milliseconds, signal));
-  const all = Promise.allSettled(joined);
-  // What goes wrong with a node is told by who waits until it is ready.
-  await Promise.any(joined).catch(() => {});
-  await Promise.race([all, sleep(TOGETHER_MILLISECONDS, undefined, { ref: false })]);
-  for (const node of nodes) release(folderOf(node), HOLD_LOCKS);
-}
-
-function release(hostFolder: string, name: string): void {
-  rmSync(join(hostFolder, name), { force: true });
+export async function joinTogether({
+  founder,
+  joining,
+  folderOf,
+  milliseconds,
+  signal,
+}: Start): Promise<void> {
+  const all = founder === undefined ? joining : [founder, ...joining];
+  const release = (nodes: readonly ClusterNode[], name: Hold): void => {
+    for (const node of nodes) rmSync(join(folderOf(node), name), { force: true });
+  };
+  const eachReaches = (milestone: Milestone): Promise<unknown> =>
+    Promise.race([
+      // What goes wrong with a node is told by who waits until it is ready.
+      Promise.allSettled(joining.map((node) => node.reaches(milestone, milliseconds, signal))),
+      sleep(TOGETHER_MILLISECONDS, undefined, { ref: false }),
+    ]);
+  await founder?.reaches('in-touch', milliseconds, signal);
+  if (joining.length > 1) await eachReaches('waiting');
+  for (const node of joining) node.mayJoin();
+  release(joining, 'hold');
+  if (all.length > 1) await eachReaches('joined');
+  release(all, 'hold-locks');
+  await founder?.reaches('mounting', milliseconds, signal);
+  release(joining, 'hold-mount');
 }

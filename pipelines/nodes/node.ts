@@ -8,15 +8,32 @@ import { GuestProcess, type GuestProcessOptions } from './guest-process.js';
 /** The console shows a line that begins with this when all of a node's services are up. */
 const NODE_READY = 'NODE-READY';
 
-/** What the ramdisk's /init says when a node can be found, when others may join it, and when it has found others. */
-const IN_TOUCH = /^corosync up$/;
-const FORMED = /^dlm_controld up\b/;
-const JOINED = /^joined the membership$/;
+/** What the ramdisk's /init says at a milestone. */
+const MILESTONE_STEPS: readonly (readonly [RegExp, Milestone])[] = [
+  [/^corosync waits$/, 'waiting'],
+  [/^corosync up$/, 'in-touch'],
+  [/^joined the membership$/, 'joined'],
+  [/^dlm_controld up\b/, 'formed'],
+  [/^joined the lockspace$/, 'mounting'],
+];
 /** What /init says of each step. */
 const STEP = /^ramdisk\[[\d.]+\]: (.*)$/;
 
 /** How far a node is. Each comes after the ones before it. */
-const MILESTONES = ['started', 'in-touch', 'joined', 'formed', 'ready'] as const;
+const MILESTONES = [
+  'started',
+  /** It can look for others at once. */
+  'waiting',
+  /** It can be found. */
+  'in-touch',
+  /** It has found others. */
+  'joined',
+  /** Its lock manager is up. */
+  'formed',
+  /** It has locks for the root. */
+  'mounting',
+  'ready',
+] as const;
 export type Milestone = (typeof MILESTONES)[number];
 
 /** Why a node is not there any more. */
@@ -170,13 +187,12 @@ export class ClusterNode {
     const step = STEP.exec(line)?.[1];
     if (step !== undefined) {
       this.options.onStep(printable(step));
-      if (JOINED.test(step) && this.isHeld) {
+      const milestone = MILESTONE_STEPS.find(([text]) => text.test(step))?.[1];
+      if (milestone === 'joined' && this.isHeld) {
         this.failure ??= 'its ramdisk does not wait until it may join: build it again';
         void this.kill('failed');
       }
-      if (IN_TOUCH.test(step)) this.reach('in-touch');
-      if (JOINED.test(step)) this.reach('joined');
-      if (FORMED.test(step)) this.reach('formed');
+      if (milestone !== undefined) this.reach(milestone);
     } else if (line.startsWith(`${NODE_FAILED} `)) {
       this.failure ??= line.slice(line.indexOf(':') + 1).trim();
     } else if (line.startsWith(NODE_LEFT)) {

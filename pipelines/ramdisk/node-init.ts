@@ -7,7 +7,21 @@ export const NODE_LEFT = 'NODE-LEFT';
 
 /** Applets of busybox that the scripts call. */
 export const RAMDISK_APPLETS: readonly string[] = [
-  ...['chroot', 'cp', 'dmesg', 'ifconfig', 'insmod', 'ln', 'mkdir', 'mount', 'mv', 'pidof', 'poweroff', 'rm'],
+  ...[
+    'chroot',
+    'cp',
+    'dmesg',
+    'grep',
+    'ifconfig',
+    'insmod',
+    'ln',
+    'mkdir',
+    'mount',
+    'mv',
+    'pidof',
+    'poweroff',
+    'rm',
+  ],
   ...['sed', 'sh', 'sleep', 'sync', 'tail'],
 ];
 /** … those of the daemons' folder, where cat and ls are for whoever looks into it. */
@@ -18,14 +32,16 @@ export const DAEMON_APPLETS: readonly string[] = [
 
 /** A fifo of the ramdisk, which is only waited at. */
 export const PAUSE = '/pause';
+/** A fifo of the daemons' folder, at which corosync waits before it looks for others. */
+export const GATE = '/gate';
 
 /** Where /init reads what depends on the cluster; the values are single-quoted there. */
 export const INIT_SETTINGS = '/etc/ramdisk.conf';
 
 /**
  * The first program of a node (initramfs, busybox sh). Nothing in it depends on the cluster: that is in
- * `/etc/ramdisk.conf`, `/etc/nodes`, `/etc/own-paths` and `/modules/load`. To start a program takes some 20 ms in
- * User-Mode Linux, so what the shell can do by itself it does.
+ * `/etc/ramdisk.conf`, `/etc/nodes`, `/etc/own-paths` and `/modules/load`. To start a program takes some 10 ms in
+ * User-Mode Linux, so what the shell can do by itself it does; but it reads a byte at a time, 30 ms for a kilobyte.
  *
  * What it does about order is what makes the difference between a cluster and two that share a disk: a node that joins
  * waits until corosync counts members before dlm_controld starts, and the root is mounted only when DLM knows this node.
@@ -54,6 +70,7 @@ fence=
 rescue=
 number=
 name=
+hotplug=
 daemons=/run/cluster
 
 say() {
@@ -73,21 +90,28 @@ fail() {
   exit 1
 }
 
-# wait_for COUNT COMMAND...: until the command succeeds, so many times a twentieth of a second
+# wait_for SECONDS COMMAND...: until the command succeeds, which is to start a program
 wait_for() {
+  wait_stepwise $(($1 * 20)) 0.05 "$@"
+}
+
+# watch_for SECONDS COMMAND...: the same of one that starts none
+watch_for() {
+  wait_stepwise $(($1 * 50)) 0.02 "$@"
+}
+
+# wait_stepwise STEPS PAUSE SECONDS COMMAND...
+wait_stepwise() {
   left=$1
-  shift
+  pause=$2
+  shift 3
   until "$@"; do
     left=$((left - 1))
     [ $left -gt 0 ] || return 1
-    pause
+    # Without a program, as nobody writes to the fifo. A shell that takes no fractions says so with 2.
+    read -r -t $pause nothing <> ${PAUSE} 2> /dev/null
+    [ $? != 2 ] || sleep $pause
   done
-}
-
-# A twentieth of a second, without a program: nobody writes to the fifo. A shell that takes no fractions says so with 2.
-pause() {
-  read -r -t 0.05 nothing <> ${PAUSE} 2> /dev/null
-  [ $? != 2 ] || sleep 0.05
 }
 
 # mount_all LINE...: as in fstab(5), in this order, by one program
@@ -99,8 +123,11 @@ mount_all() {
 mount_kernel_filesystems() {
   mount_all "proc /proc proc" "sysfs /sys sysfs" "devtmpfs /dev devtmpfs" "tmpfs /run tmpfs mode=755" ||
     fail "the kernel's own filesystems"
-  mkdir -p /dev/pts /dev/shm /dev/misc $daemons
-  mount_all "devpts /dev/pts devpts mode=620,gid=5" "tmpfs /dev/shm tmpfs mode=1777" || fail "mount below /dev"
+  mkdir -p /dev/pts /dev/shm /dev/misc /run/lock $daemons
+  mount_all "devpts /dev/pts devpts mode=620,gid=5" "tmpfs /dev/shm tmpfs mode=1777" \\
+    "tmpfs /run/lock tmpfs mode=1777,nosuid,nodev,noexec,size=5m" || fail "mount below /dev and /run"
+  # The kernel starts it for each device that it finds, and the ramdisk has none.
+  [ ! -e /proc/sys/kernel/hotplug ] || { read -r hotplug && echo; } < /proc/sys/kernel/hotplug > /proc/sys/kernel/hotplug
 }
 
 read_command_line() {
@@ -166,50 +193,72 @@ start_daemon() {
 
 # The last of its sockets, which have names and no files.
 corosync_answers() {
-  while read -r socket; do
-    case $socket in *@quorum*) return 0 ;; esac
-  done < /proc/net/unix
-  return 1
+  grep -q @quorum /proc/net/unix
+}
+
+# What it says last before it reads the number of its ring, and then looks for others.
+corosync_waits() {
+  grep -q 'network interface .* is now up' $corosync_log 2> /dev/null
+}
+
+# Corosync reads the number of its ring from a fifo then: it has started, and has its sockets, but looks for nobody.
+close_gate() {
+  mv $daemons${GATE} "$ring"
+  gate=closed
+}
+
+# Once corosync waits the fifo loses its name: that is the file's where corosync keeps the number from then on. Eight bytes of
+# zero are a ring that there has never been.
+wait_at_gate() {
+  wait_for 3 corosync_waits
+  exec 8<> "$ring"
+  rm "$ring"
+  say "corosync waits"
+  wait_stepwise 120000 0.005 600 is_free hold || fail "the host does not let it look for others"
+  printf '\\0\\0\\0\\0\\0\\0\\0\\0' >&8
+  exec 8>&-
 }
 
 # Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
 has_members() {
-  members=$(in_daemons corosync-quorumtool -i -l 2> /dev/null | sed -n 's/^ *\\([0-9][0-9]*\\) .*/\\1/p')
-  for member in $members; do
+  members=$(sed -n 's/.*\\[QUORUM\\] Members\\[[0-9]*\\]: *//p' $corosync_log)
+  for member in \${members##*
+}; do
     [ "$member" = "$number" ] && continue
     case ,\${meet:-$member}, in *,$member,*) return 0 ;; esac
   done
   return 1
 }
 
-# The host starts all nodes at once. Those that join wait for it: until there is somebody to find, one after the other,
-# as corosync can lose its token, which takes two seconds, where two come at the same time; and until there is a cluster.
-may_look() {
-  [ ! -e $daemons/fence/hold-search ]
-}
-may_join() {
-  [ ! -e $daemons/fence/hold ]
-}
-# Once more when others join too: what each that comes costs all of them is paid once then.
-may_lock() {
-  [ ! -e $daemons/fence/hold-locks ]
+# The host has a node wait by a file, and removes it.
+is_free() {
+  [ ! -e "$daemons/fence/$1" ]
 }
 
+# The host starts all nodes at once. They look for each other at the same moment: where one comes while another is taken in,
+# corosync can lose its token, and finds out in two seconds. When all are members their lock managers start, as what each
+# that comes costs all of them is paid once then; and those that join mount the root when the first is about to, who looks
+# through all journals.
 join_cluster() {
-  [ $cluster = new ] || wait_for 12000 may_look || fail "the host does not let it look for others"
+  corosync_log=$daemons/var/log/corosync/corosync.log
+  ring=$daemons/var/lib/corosync/ringid_$number
+  gate=open
+  is_free hold || close_gate
   # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
   start_daemon 256 $corosync || fail corosync
-  wait_for 600 corosync_answers || fail "corosync does not answer"
-  say "corosync up"
-  if [ $cluster = join ]; then
-    wait_for 12000 may_join || fail "the host does not let it join"
-    wait_for 1200 has_members || fail "no member of the cluster is to be seen"
+  [ $gate = open ] || wait_at_gate
+  if [ $cluster = new ]; then
+    wait_for 30 corosync_answers || fail "corosync does not answer"
+    say "corosync up"
+  else
+    wait_for 60 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
-    wait_for 60 may_lock || say "the host has not let its lock manager start: it starts all the same"
   fi
+  watch_for 6 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
   start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
-  wait_for 600 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
+  watch_for 30 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
   say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
+  watch_for 6 is_free hold-mount || say "the host has not let it mount the root: it does all the same"
 }
 
 # What ends all processes when the system goes down lets the daemons live, and who watches them.
@@ -220,10 +269,20 @@ name_daemons() {
   for pid in $pids $!; do echo "$pid"; done > /run/sendsigs.omit.d/cluster
 }
 
+# dlm_controld sets the number when it starts the lockspace of the root in the kernel.
+in_lockspace() {
+  for id in /sys/kernel/dlm/*/id; do
+    [ ! -e "$id" ] || read -r id < "$id" || continue
+    case $id in [1-9]*) return 0 ;; esac
+  done
+  return 1
+}
+
 # GFS2 waits for half a second before it looks at the locks: enough to tidy up in.
 mount_root() {
   mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
   mounting=$!
+  watch_for 5 in_lockspace && say "joined the lockspace"
   name_daemons
   rm -rf /modules
   wait $mounting || fail "mount $root_device"
@@ -262,6 +321,7 @@ own_mounts() {
 # The ramdisk stays below the root, as the daemons run from it.
 hand_over() {
   say "handing over to $init"
+  [ -z "$hotplug" ] || echo "$hotplug" > /proc/sys/kernel/hotplug
   cd /root || fail "the root is not there"
   mount_all "/run /root/run none move" "/dev /root/dev none move" "/sys /root/sys none move" \\
     "/proc /root/proc none move" ". / none move" || fail "the root can't take the place of the ramdisk"

@@ -207,6 +207,19 @@ function keepLogs(number: number): void {
   if (existsSync(logs)) cpSync(logs, join(home, `logs.${number}`), { recursive: true });
 }
 
+function stopAtOnce(): void {
+  spawnSync(process.execPath, [program('stop'), '--now', '--name', CLUSTER], { env: environment });
+}
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => {
+    stopAtOnce();
+    rmSync(home, { recursive: true, force: true });
+    process.exit(code);
+  });
 mkdirSync(join(home, '.ssiuml'), { recursive: true });
 process.stdout.write(`seed ${values.seed}, ${values.rounds} rounds from ${out}\n`);
 let files = 0;
@@ -225,7 +238,7 @@ try {
     }
   }
 } finally {
-  spawnSync(process.execPath, [program('stop'), '--now', '--name', CLUSTER], { env: environment });
+  stopAtOnce();
   if (faults === 0) rmSync(home, { recursive: true, force: true });
   else process.stdout.write(`kept: ${home}\n`);
 }

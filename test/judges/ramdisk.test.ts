@@ -187,6 +187,7 @@ umount /mnt
         'network up: eth0 10.77.0.1',
         'corosync up',
         'dlm_controld up, fencing off',
+        'joined the lockspace',
         'root mounted',
         'handing over to /test-init',
       ]);

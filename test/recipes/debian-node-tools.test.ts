@@ -55,6 +55,7 @@ describe('the inittab of a node', () => {
     expect(
       derived.split('\n').filter((line) => /^#?\w*:|For UML/.test(line) || line.startsWith('~~:')),
     ).toEqual([
+      'ag:2345:respawn:/usr/sbin/node-agent /dev/tty1',
       'id:2:initdefault:',
       'si::sysinit:/usr/lib/ssi/boot',
       '~~:S:wait:/sbin/sulogin --force',
@@ -71,7 +72,6 @@ describe('the inittab of a node', () => {
       '1:2345:respawn:/sbin/getty --noclear 38400 tty1',
       '#1:2345:respawn:/sbin/getty --autologin root --login-pause --noclear 38400 tty0',
       '#T0:23:respawn:/sbin/getty -L ttyS0 9600 vt100',
-      'ag:2345:respawn:/usr/sbin/node-agent /dev/tty1',
       '# For UML, comment out the next line.',
       'dh:2345:respawn:/usr/sbin/dhcpd -f',
     ]);

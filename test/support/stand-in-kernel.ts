@@ -65,14 +65,21 @@ if [ -z "$cluster" ]; then
   printf 'Red Hat Linux release 7.2 (Enigma)\\n\\nnode%s login: ' "$number"
   exec sleep 1000
 fi
-echo "ramdisk[0.01]: corosync up"
-if [ $cluster = join ]; then
-  [ "$standin" = impatient ] || while [ -e "$folder/hold" ]; do sleep 0.02; done
+while_held() { while [ -e "$folder/$1" ]; do sleep 0.02; done; }
+if [ $cluster = new ]; then
+  echo "ramdisk[0.01]: corosync up"
+else
+  [ "$standin" != slow ] || sleep 0.7
+  echo "ramdisk[0.01]: corosync waits"
+  [ "$standin" = impatient ] || while_held hold
   case $standin in late) sleep 0.7 ;; later) sleep 5 ;; *) sleep 0.05 ;; esac
   echo "ramdisk[0.02]: joined the membership"
-  while [ -e "$folder/hold-locks" ]; do sleep 0.02; done
 fi
+while_held hold-locks
 echo "ramdisk[0.03]: dlm_controld up, fencing by the host"
+while_held hold-mount
+[ "$standin" != mounting ] || sleep 0.7
+echo "ramdisk[0.04]: joined the lockspace"
 mkdir -p bin
 printf '#!/bin/sh\\ntouch "%s/goodbye"\\n' "$PWD" > bin/shutdown
 printf '#!/bin/sh\\necho "Nodeid Votes Name"; echo "  %s  1 node%s (local)"\\n' "$number" "$number" > bin/corosync-quorumtool

@@ -132,6 +132,8 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
       'initcall_blacklist=raid6_select_algo',
       'selinux=0',
       'audit=0',
+      'pty.legacy_count=0',
+      'lpj=50000000',
       'con1=fd:4,fd:5',
       `hostfs=${runtime}/host/1`,
       'node=1',
@@ -320,11 +322,22 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
   });
 
   test.each([
-    ['late', ['node3| joined the membership', 'node2| dlm_controld up, fencing by the host']],
+    // They look for others at the same time, when all can.
+    ['slow', 3, ['node3| corosync waits', 'node2| joined the membership']],
+    // Their lock managers start when all are there, the first node's too.
+    ['late', 3, ['node3| joined the membership', 'node2| dlm_controld up, fencing by the host']],
+    ['late', 3, ['node3| joined the membership', 'node1| dlm_controld up, fencing by the host']],
     // They do not wait for it for ever.
-    ['later', ['node2: ready', 'node3| joined the membership']],
-  ])('nodes that join start their lock managers together: one is %s', (how, order) => {
-    const { stderr } = commands.run('start', ['3', '--out', build, ...append(`standin=${how}`, 'only=3')]);
+    ['later', 3, ['node2: ready', 'node3| joined the membership']],
+    // The first has locks for the root before the others.
+    ['mounting', 1, ['node1| joined the lockspace', 'node2| joined the lockspace']],
+  ])('nodes that start together wait for each other: one is %s', (how, only, order) => {
+    const { stderr } = commands.run('start', [
+      '3',
+      '--out',
+      build,
+      ...append(`standin=${how}`, `only=${only}`),
+    ]);
     const places = order.map((text) => stderr.indexOf(text));
     expect(places).not.toContain(-1);
     expect(places).toEqual([...places].sort((a, b) => a - b));
