@@ -9,7 +9,7 @@ import { nodeName } from '../ramdisk/node-network.js';
 import type { ClusterListener } from './cluster-events.js';
 import { BoundedLog } from './console-log.js';
 import { type FencedCluster, Fencer } from './fencer.js';
-import { hold, holdsOf, joinTogether, type Together } from './joining.js';
+import { hold, joinInTurn } from './joining.js';
 import { gfs2NodeCommandLine, lockServerCommandLine, openGfsNodeCommandLine } from './kernel-command-line.js';
 import { findMemoryFolder, memoryHost } from './memory-folder.js';
 import { NetworkSwitch } from './network-switch.js';
@@ -40,9 +40,8 @@ const LOCK_SERVER_CARD = 0xfe;
  *
  * Two nodes that both take themselves for the first one share a disk and know nothing of each other, which destroys it. So
  * it is decided here, and nowhere else, which node forms the cluster (`cluster=new`): only when no process of any node is
- * left. All others join. They are started at once, to use the time, but look for others only when the first one can be found,
- * and their lock managers start when that one has formed the cluster, and they see it among the members. Those that join together
- * start their lock managers together.
+ * left. All others join. They are started at once, to use the time, but look for others only when the first one has locks for the
+ * root, one after the other, and their lock managers start when they see it among the members (`joinInTurn`).
  */
 export class Cluster implements FencedCluster {
   private readonly nodes = new Map<number, ClusterNode>();
@@ -192,15 +191,15 @@ export class Cluster implements FencedCluster {
     if (first === undefined) return;
     const joiners = isFirst ? others : wanted;
     const meet = isFirst ? [first] : members;
-    const together = { hasFounder: isFirst, count: wanted.length };
-    const founder = isFirst ? this.startNode(first, undefined, together, started, options) : undefined;
-    const joining = joiners.map((number) => this.startNode(number, meet, together, started, options));
+    const isAlone = joiners.length === 1;
+    const founder = isFirst ? this.startNode(first, undefined, started, options) : undefined;
+    const joining = joiners.map((number) => this.startNode(number, { meet, isAlone }, started, options));
     const nodes = founder === undefined ? joining : [founder, ...joining];
     const ready = nodes.map((node) => this.whenReady(node, options));
     // What goes wrong is told at the end.
     for (const each of ready) each.catch(() => {});
     try {
-      await joinTogether({ ...options, founder, joining, folderOf: this.hostFolderOf });
+      await joinInTurn({ ...options, founder, joining, folderOf: this.hostFolderOf });
     } catch (error) {
       // There is nothing that they could join.
       await Promise.all(joining.map((node) => node.kill('failed')));
@@ -226,15 +225,13 @@ export class Cluster implements FencedCluster {
 
   private startNode(
     number: number,
-    /** Whom it joins; undefined for one that forms the cluster. */
-    meet: readonly number[] | undefined,
-    together: Together,
+    /** Whom it joins, and whether no other does so at the same time; undefined for one that forms the cluster. */
+    joins: { readonly meet: readonly number[]; readonly isAlone: boolean } | undefined,
     started: ClusterNode[],
     options: StartOptions,
   ): ClusterNode {
     const hostFolder = this.fencer.open(number);
-    const isFounder = meet === undefined;
-    hold(hostFolder, holdsOf({ ...together, isFounder }));
+    if (joins !== undefined) hold(hostFolder, joins.isAlone);
     const name = nodeName(number);
     const { links } = this.prepared;
     const commandLine = gfs2NodeCommandLine({
@@ -242,12 +239,12 @@ export class Cluster implements FencedCluster {
       number,
       ramdisk: links.ramdisk,
       root: links.root,
-      cluster: isFounder ? 'new' : 'join',
-      meet: meet ?? [],
+      cluster: joins === undefined ? 'new' : 'join',
+      meet: joins?.meet ?? [],
       hostFolder,
     });
     return this.launch(
-      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: !isFounder },
+      { number, name, commandLine, readyWhen: saysReady, hasAgent: true, isHeld: joins !== undefined },
       started,
       options,
     );

@@ -10,11 +10,9 @@ const NODE_READY = 'NODE-READY';
 
 /** What the ramdisk's /init says at a milestone. */
 const MILESTONE_STEPS: readonly (readonly [RegExp, Milestone])[] = [
-  [/^corosync waits$/, 'waiting'],
-  [/^corosync up$/, 'in-touch'],
   [/^joined the membership$/, 'joined'],
   [/^dlm_controld up\b/, 'formed'],
-  [/^joined the lockspace$/, 'mounting'],
+  [/^joined the lockspace$/, 'in-lockspace'],
 ];
 /** What /init says of each step. */
 const STEP = /^ramdisk\[[\d.]+\]: (.*)$/;
@@ -22,16 +20,12 @@ const STEP = /^ramdisk\[[\d.]+\]: (.*)$/;
 /** How far a node is. Each comes after the ones before it. */
 const MILESTONES = [
   'started',
-  /** It can look for others at once. */
-  'waiting',
-  /** It can be found. */
-  'in-touch',
   /** It has found others. */
   'joined',
   /** Its lock manager is up. */
   'formed',
   /** It has locks for the root. */
-  'mounting',
+  'in-lockspace',
   'ready',
 ] as const;
 export type Milestone = (typeof MILESTONES)[number];
@@ -60,7 +54,7 @@ export interface NodeOptions extends GuestProcessOptions {
   readonly readyWhen: (line: string) => boolean;
   /** Whether an agent is on the line. */
   readonly hasAgent: boolean;
-  /** Whether it has to wait until there is a cluster (`mayJoin`). */
+  /** Whether it has to wait until it may look for others (`mayJoin`). */
   readonly isHeld: boolean;
   /** Gets what the node is at, a line each. */
   readonly onStep: (text: string) => void;
@@ -148,7 +142,7 @@ export class ClusterNode {
     }
   }
 
-  /** There is a cluster that it may join. */
+  /** There is a cluster, and it is its turn to join it. */
   mayJoin(): void {
     this.isHeld = false;
   }

@@ -90,27 +90,16 @@ fail() {
   exit 1
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds, which is to start a program
+# wait_for SECONDS COMMAND...: until the command succeeds, thirty times a second. Without a program that sleeps: nobody writes
+# to the fifo. A shell that takes no fractions says so with 2.
 wait_for() {
-  wait_stepwise $(($1 * 20)) 0.05 "$@"
-}
-
-# watch_for SECONDS COMMAND...: the same of one that starts none
-watch_for() {
-  wait_stepwise $(($1 * 50)) 0.02 "$@"
-}
-
-# wait_stepwise STEPS PAUSE SECONDS COMMAND...
-wait_stepwise() {
-  left=$1
-  pause=$2
-  shift 3
+  left=$(($1 * 30))
+  shift
   until "$@"; do
     left=$((left - 1))
     [ $left -gt 0 ] || return 1
-    # Without a program, as nobody writes to the fifo. A shell that takes no fractions says so with 2.
-    read -r -t $pause nothing <> ${PAUSE} 2> /dev/null
-    [ $? != 2 ] || sleep $pause
+    read -r -t 0.03 nothing <> ${PAUSE} 2> /dev/null
+    [ $? != 2 ] || sleep 0.03
   done
 }
 
@@ -164,6 +153,8 @@ load_modules() {
 }
 
 start_network() {
+  # Of what corosync tells dlm_controld: where ten are all, corosync asks again and again whether there is room.
+  [ ! -e /proc/sys/net/unix/max_dgram_qlen ] || echo 512 > /proc/sys/net/unix/max_dgram_qlen
   ifconfig lo 127.0.0.1 up
   ifconfig "$interface" "$address" netmask "$netmask" up || fail "the network interface $interface"
   say "network up: $interface $address"
@@ -201,29 +192,31 @@ corosync_waits() {
   grep -q 'network interface .* is now up' $corosync_log 2> /dev/null
 }
 
-# Corosync reads the number of its ring from a fifo then: it has started, and has its sockets, but looks for nobody.
+# Corosync reads the number of its ring from a fifo then: it has started, and listens, but looks for nobody.
 close_gate() {
   mv $daemons${GATE} "$ring"
   gate=closed
 }
 
-# Once corosync waits the fifo loses its name: that is the file's where corosync keeps the number from then on. Eight bytes of
-# zero are a ring that there has never been.
-wait_at_gate() {
-  wait_for 3 corosync_waits
+# The fifo goes first: corosync keeps the number of its ring in a file of this name from then on. Eight bytes of zero are a
+# ring that there has never been.
+open_gate() {
   exec 8<> "$ring"
   rm "$ring"
-  say "corosync waits"
-  wait_stepwise 120000 0.005 600 is_free hold || fail "the host does not let it look for others"
   printf '\\0\\0\\0\\0\\0\\0\\0\\0' >&8
   exec 8>&-
 }
 
+# To ask corosync takes four times as long as to look whether it has spoken of others.
+has_others() {
+  grep -q 'Members\\[\\([2-9]\\|[1-9][0-9]\\)' $corosync_log
+}
+
 # Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
 has_members() {
-  members=$(sed -n 's/.*\\[QUORUM\\] Members\\[[0-9]*\\]: *//p' $corosync_log)
-  for member in \${members##*
-}; do
+  has_others || return 1
+  members=$(in_daemons corosync-quorumtool -i -l 2> /dev/null | sed -n 's/^ *\\([0-9][0-9]*\\) .*/\\1/p')
+  for member in $members; do
     [ "$member" = "$number" ] && continue
     case ,\${meet:-$member}, in *,$member,*) return 0 ;; esac
   done
@@ -235,10 +228,10 @@ is_free() {
   [ ! -e "$daemons/fence/$1" ]
 }
 
-# The host starts all nodes at once. They look for each other at the same moment: where one comes while another is taken in,
-# corosync can lose its token, and finds out in two seconds. When all are members their lock managers start, as what each
-# that comes costs all of them is paid once then; and those that join mount the root when the first is about to, who looks
-# through all journals.
+# The host starts all nodes at once. The first takes no notice of the others; these start as far as they come without it, and
+# look for it when it has its locks, one when the one before is a member: where one comes while another is taken in, corosync
+# can lose its token, and finds out in two seconds. Their lock managers start when all are members, as what each that comes
+# costs all of them is paid once then. They have waited, so they look again whether there is a cluster.
 join_cluster() {
   corosync_log=$daemons/var/log/corosync/corosync.log
   ring=$daemons/var/lib/corosync/ringid_$number
@@ -246,19 +239,25 @@ join_cluster() {
   is_free hold || close_gate
   # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
   start_daemon 256 $corosync || fail corosync
-  [ $gate = open ] || wait_at_gate
+  if [ $gate = closed ]; then
+    wait_for 10 corosync_waits || say "corosync does not wait"
+    wait_for 600 is_free hold || fail "the host does not let it look for others"
+    open_gate
+  fi
   if [ $cluster = new ]; then
     wait_for 30 corosync_answers || fail "corosync does not answer"
     say "corosync up"
   else
     wait_for 60 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
+    if ! is_free hold-locks; then
+      wait_for 120 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
+      wait_for 60 has_members || fail "the cluster is not to be seen any more"
+    fi
   fi
-  watch_for 6 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
   start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
-  watch_for 30 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
+  wait_for 30 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
   say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
-  watch_for 6 is_free hold-mount || say "the host has not let it mount the root: it does all the same"
 }
 
 # What ends all processes when the system goes down lets the daemons live, and who watches them.
@@ -282,8 +281,8 @@ in_lockspace() {
 mount_root() {
   mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
   mounting=$!
-  watch_for 5 in_lockspace && say "joined the lockspace"
   name_daemons
+  wait_for 2 in_lockspace && say "joined the lockspace"
   rm -rf /modules
   wait $mounting || fail "mount $root_device"
   [ -x "/root$init" ] || [ -L "/root$init" ] || fail "the root has no $init"

@@ -236,8 +236,15 @@ umount /mnt
     let second: ClusterNode | undefined;
     try {
       await first.shows(/^END-OF-STATE/m, 90_000);
+      // It looks for nobody before it may.
+      writeFileSync(join(fences, 'hold'), '');
       second = start(2, root, 'cluster=join', `fence=${fences}`);
-      expect(await second.shows(/^NODE-READY node2/m, 120_000)).toContain('joined the membership');
+      await second.shows(/network up/, 60_000);
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      rmSync(join(fences, 'hold'));
+      const joined = await second.shows(/^NODE-READY node2/m, 120_000);
+      expect(joined).toContain('joined the membership');
+      expect(joined).not.toContain('corosync does not wait');
       await first.shows(/^SAW from2/m, 60_000);
       second.signal('SIGSTOP');
       const request = join(fences, 'req.2');

@@ -20,6 +20,9 @@ const AGENT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  *   standin=impatient     joins without waiting for the host
  *   standin=deaf          comes up, but has no agent
  *   standin=flooding      shows more than anybody wants
+ *   standin=late          takes a while to become a member
+ *   standin=later         takes longer than others wait for it
+ *   standin=mounting      takes a while to get locks for the root
  *   only=N                … but only node N does
  */
 export function makeStandInKernel(folder: string): { kernel: string; record: string } {
@@ -69,15 +72,13 @@ while_held() { while [ -e "$folder/$1" ]; do sleep 0.02; done; }
 if [ $cluster = new ]; then
   echo "ramdisk[0.01]: corosync up"
 else
-  [ "$standin" != slow ] || sleep 0.7
-  echo "ramdisk[0.01]: corosync waits"
   [ "$standin" = impatient ] || while_held hold
-  case $standin in late) sleep 0.7 ;; later) sleep 5 ;; *) sleep 0.05 ;; esac
+  echo "ramdisk[0.01]: looks for others"
+  case $standin in late) sleep 0.7 ;; later) sleep 8 ;; *) sleep 0.05 ;; esac
   echo "ramdisk[0.02]: joined the membership"
+  while_held hold-locks
 fi
-while_held hold-locks
 echo "ramdisk[0.03]: dlm_controld up, fencing by the host"
-while_held hold-mount
 [ "$standin" != mounting ] || sleep 0.7
 echo "ramdisk[0.04]: joined the lockspace"
 mkdir -p bin
