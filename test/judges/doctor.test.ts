@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { projectRecipes } from '../../pipelines/recipe/recipe-folder.js';
-import { compiled } from '../support/compiled.js';
+import { compiledInto } from '../support/compiled.js';
 import {
   bareMachine,
   Room,
@@ -51,12 +51,13 @@ describe.skipIf(fault !== undefined)(
   `doctor tells the truth, and build refuses in its words${fault === undefined ? '' : ` [skipped: needs ${fault}]`}`,
   () => {
     const folder = temporaryFolder();
+    const programs = temporaryFolder();
     const project = join(import.meta.dirname, '../..');
     let program: string;
     let places: string[];
 
     beforeAll(() => {
-      program = compiled('scripts/ssi-image.ts');
+      program = compiledInto(programs, 'scripts/ssi-image.ts');
       const compiledFolder = join(program, '../..');
       symlinkSync(projectRecipes(), join(compiledFolder, 'recipes'));
       for (const path of [folder, compiledFolder]) chmodSync(path, 0o755);

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { compiled } from './compiled.js';
+import { compiledInto } from './compiled.js';
 import { processesWith, type StartedProgram, startProgram } from './processes.js';
 import type { CommandResult } from './ssi-image.js';
 
@@ -21,7 +21,8 @@ export class ClusterCommands {
 
   constructor(readonly home: string) {
     const [first = '', ...others] = ['supervisor', ...COMMANDS].map((name) => `scripts/ssi-${name}.ts`);
-    this.programs = dirname(compiled(first, ...others));
+    const folder = mkdtempSync(join(dirname(home), 'programs-'));
+    this.programs = dirname(compiledInto(folder, first, ...others));
   }
 
   /** Runs a command to its end. */

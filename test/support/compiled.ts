@@ -10,7 +10,11 @@ const project = join(import.meta.dirname, '../..');
  * process. `others` are put there too. Returns the path of what `node` runs.
  */
 export function compiled(entry: string, ...others: string[]): string {
-  const folder = temporaryFolder();
+  return compiledInto(temporaryFolder(), entry, ...others);
+}
+
+/** The same into an empty folder that is there: for a hook, which can't have a temporary folder. */
+export function compiledInto(folder: string, entry: string, ...others: string[]): string {
   writeFileSync(join(folder, 'package.json'), '{"type":"module","version":"0.0.0"}');
   symlinkSync(join(project, 'node_modules'), join(folder, 'node_modules'));
   const pending = [entry, ...others].map((name) => join(project, name));

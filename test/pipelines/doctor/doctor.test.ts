@@ -7,7 +7,7 @@ import type { Finding } from '../../../pipelines/doctor/finding.js';
 import { hostStageFindings } from '../../../pipelines/doctor/host-stage-findings.js';
 import { hostPipeline } from '../../../pipelines/host/host-pipeline.js';
 import { loadRecipe } from '../../../pipelines/recipe/load-recipe.js';
-import { compiled } from '../../support/compiled.js';
+import { compiledInto } from '../../support/compiled.js';
 import { writeSampleExt2 } from '../../support/sample-ext2.js';
 import { temporaryFolder } from '../../support/temporary.js';
 import { findTool } from '../../support/tools.js';
@@ -102,8 +102,9 @@ const wrapper = isRoot ? findTool('setpriv') : undefined;
 
 describe.skipIf(wrapper === undefined)('an ordinary user', () => {
   let program: string;
+  const programs = temporaryFolder();
   beforeAll(() => {
-    program = compiled('scripts/ssi-image.ts');
+    program = compiledInto(programs, 'scripts/ssi-image.ts');
     writeSampleExt2(join(folder, 'user.yaml'));
     chmodSync(folder, 0o755);
     chmodSync(join(program, '../..'), 0o755);
