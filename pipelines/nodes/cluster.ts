@@ -198,6 +198,11 @@ export class Cluster implements FencedCluster {
     const ready = nodes.map((node) => this.whenReady(node, options));
     // What goes wrong is told at the end.
     for (const each of ready) each.catch(() => {});
+    void founder?.ended.then(async () => {
+      // Nobody is left whom they could join.
+      if (!joining.some((node) => node.has('formed')))
+        await Promise.all(joining.map((node) => node.kill('failed')));
+    });
     try {
       await joinInTurn({ ...options, founder, joining, folderOf: this.hostFolderOf });
     } catch (error) {

@@ -7,22 +7,8 @@ export const NODE_LEFT = 'NODE-LEFT';
 
 /** Applets of busybox that the scripts call. */
 export const RAMDISK_APPLETS: readonly string[] = [
-  ...[
-    'chroot',
-    'cp',
-    'dmesg',
-    'grep',
-    'ifconfig',
-    'insmod',
-    'ln',
-    'mkdir',
-    'mount',
-    'mv',
-    'pidof',
-    'poweroff',
-    'rm',
-  ],
-  ...['sed', 'sh', 'sleep', 'sync', 'tail'],
+  ...['chroot', 'cp', 'dmesg', 'grep', 'ifconfig', 'insmod', 'ln', 'mkdir', 'mount', 'mv', 'pidof'],
+  ...['poweroff', 'rm', 'sed', 'sh', 'sleep', 'sync', 'tail'],
 ];
 /** … those of the daemons' folder, where cat and ls are for whoever looks into it. */
 export const DAEMON_APPLETS: readonly string[] = [
