@@ -11,6 +11,8 @@ const LEVEL = 6;
 const PIECE_BYTES = 256 * 1024;
 
 export interface GzipOptions {
+  /** zlib's, 6 by default; 0 only stores the bytes. */
+  readonly level?: number;
   /** What messages call the file; its path by default. */
   readonly name?: string;
   readonly signal?: AbortSignal;
@@ -29,10 +31,10 @@ export interface GzipStream {
 export async function writeGzipFile<T>(
   path: string,
   fill: (stream: GzipStream) => Promise<T>,
-  { name = path, signal }: GzipOptions = {},
+  { name = path, signal, level = LEVEL }: GzipOptions = {},
 ): Promise<T> {
   const file = createWriteStream(path, { fd: makeFile(path, name) });
-  const gzip = createGzip({ level: LEVEL, chunkSize: PIECE_BYTES });
+  const gzip = createGzip({ level, chunkSize: PIECE_BYTES });
   // A write that is under way when the stream breaks is never called back.
   let broken: (reason: unknown) => void = () => {};
   const written = pipeline(gzip, file, signal === undefined ? {} : { signal });

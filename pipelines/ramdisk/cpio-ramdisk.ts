@@ -15,7 +15,7 @@ import { type MissingPart, missingFile, missingModule, throwIfMissing } from './
 import {
   DAEMON_APPLETS,
   fenceAgent,
-  GATE,
+  GATES,
   INIT_SETTINGS,
   lastInit,
   leaveScript,
@@ -208,7 +208,7 @@ function daemonsTree(daemons: ProgramFiles, settings: CpioRamdiskSettings): Tree
   tree.file('/sbin/leave', leaveScript(), 0o755);
   tree.file('/sbin/watch', watchScript(), 0o755);
   tree.fifo(PAUSE);
-  tree.fifo(GATE);
+  for (const path of Object.values(GATES)) tree.fifo(path);
   tree.directory('/root');
   return tree.build();
 }

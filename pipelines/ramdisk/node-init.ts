@@ -18,8 +18,8 @@ export const DAEMON_APPLETS: readonly string[] = [
 
 /** A fifo of the ramdisk, which is only waited at. */
 export const PAUSE = '/pause';
-/** A fifo of the daemons' folder, at which corosync waits before it looks for others. */
-export const GATE = '/gate';
+/** Fifos of the daemons' folder, at which the two wait: corosync before it looks for others, and dlm_controld before all. */
+export const GATES = { corosync: '/gate-corosync', lockManager: '/gate-dlm' } as const;
 
 /** Where /init reads what depends on the cluster; the values are single-quoted there. */
 export const INIT_SETTINGS = '/etc/ramdisk.conf';
@@ -76,16 +76,17 @@ fail() {
   exit 1
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds, thirty times a second. Without a program that sleeps: nobody writes
-# to the fifo. A shell that takes no fractions says so with 2.
+# wait_for SECONDS PAUSE COMMAND...: until the command succeeds, with so many hundredths of a second in between. Without a program
+# that sleeps: nobody writes to the fifo. A shell that takes no fractions says so with 2.
 wait_for() {
-  left=$(($1 * 30))
-  shift
+  left=$(($1 * 100 / $2))
+  pause=0.0$2
+  shift 2
   until "$@"; do
     left=$((left - 1))
     [ $left -gt 0 ] || return 1
-    read -r -t 0.03 nothing <> ${PAUSE} 2> /dev/null
-    [ $? != 2 ] || sleep 0.03
+    read -r -t $pause nothing <> ${PAUSE} 2> /dev/null
+    [ $? != 2 ] || sleep $pause
   done
 }
 
@@ -168,9 +169,9 @@ start_daemon() {
     exec -a "@\${program##*/}" "$program" "$@"' "$@" < /dev/null
 }
 
-# The last of its sockets, which have names and no files.
+# Before, it takes connections, and tells dlm_controld to try again, which it does after a second.
 corosync_answers() {
-  grep -q @quorum /proc/net/unix
+  grep -q ' ready to provide service' $corosync_log 2> /dev/null
 }
 
 # What it says last before it reads the number of its ring, and then looks for others.
@@ -180,7 +181,7 @@ corosync_waits() {
 
 # Corosync reads the number of its ring from a fifo then: it has started, and listens, but looks for nobody.
 close_gate() {
-  mv $daemons${GATE} "$ring"
+  mv $daemons${GATES.corosync} "$ring"
   gate=closed
 }
 
@@ -193,16 +194,27 @@ open_gate() {
   exec 8>&-
 }
 
-# To ask corosync takes four times as long as to look whether it has spoken of others.
-has_others() {
-  grep -q 'Members\\[\\([2-9]\\|[1-9][0-9]\\)' $corosync_log
+# Dlm_controld reads its settings before it does anything else. They come from a fifo, so that it can be loaded, which takes most of
+# its start, while the processor waits for corosync, and for other nodes.
+close_lock_gate() {
+  settings=$daemons/etc/dlm/dlm.conf
+  mv $settings $settings.kept
+  mv $daemons${GATES.lockManager} $settings
 }
 
-# Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
+open_lock_gate() {
+  exec 8<> $settings
+  mv $settings.kept $settings
+  while read -r line; do echo "$line"; done < $settings >&8
+  exec 8>&-
+}
+
+# Looks whom corosync has counted last, as it says before it is ready; to ask it takes four times as long. Two nodes that both join,
+# and see each other only, are no cluster: so it is told which nodes are.
 has_members() {
-  has_others || return 1
-  members=$(in_daemons corosync-quorumtool -i -l 2> /dev/null | sed -n 's/^ *\\([0-9][0-9]*\\) .*/\\1/p')
-  for member in $members; do
+  members=$(sed -n '/ Members\\[/h;/ ready to provide service/{x;s/.*: //p}' $corosync_log 2> /dev/null)
+  for member in \${members##*
+}; do
     [ "$member" = "$number" ] && continue
     case ,\${meet:-$member}, in *,$member,*) return 0 ;; esac
   done
@@ -223,26 +235,28 @@ join_cluster() {
   ring=$daemons/var/lib/corosync/ringid_$number
   gate=open
   is_free hold || close_gate
+  close_lock_gate
+  start_daemon 8192 $dlm_controld --enable_fencing $fencing &
+  starting=$!
   # Of the stack of each thread corosync locks all in memory: hundreds of MiB without a limit.
   start_daemon 256 $corosync || fail corosync
   if [ $gate = closed ]; then
-    wait_for 10 corosync_waits || say "corosync does not wait"
-    wait_for 600 is_free hold || fail "the host does not let it look for others"
+    wait_for 10 5 corosync_waits || say "corosync does not wait"
+    wait_for 600 1 is_free hold || fail "the host does not let it look for others"
     open_gate
   fi
   if [ $cluster = new ]; then
-    wait_for 30 corosync_answers || fail "corosync does not answer"
+    wait_for 30 3 corosync_answers || fail "corosync does not answer"
     say "corosync up"
   else
-    wait_for 60 has_members || fail "no member of the cluster is to be seen"
+    wait_for 60 2 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
-    if ! is_free hold-locks; then
-      wait_for 120 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
-      wait_for 60 has_members || fail "the cluster is not to be seen any more"
-    fi
+    wait_for 120 1 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
+    wait_for 60 2 has_members || fail "the cluster is not to be seen any more"
   fi
-  start_daemon 8192 $dlm_controld --enable_fencing $fencing || fail dlm_controld
-  wait_for 30 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
+  open_lock_gate
+  wait $starting || fail dlm_controld
+  wait_for 30 1 [ -d "/sys/kernel/config/dlm/cluster/comms/$number" ] || fail "dlm_controld does not come up"
   say "dlm_controld up, fencing $([ $fencing = 1 ] && echo "by the host" || echo off)"
 }
 
@@ -268,7 +282,7 @@ mount_root() {
   mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
   mounting=$!
   name_daemons
-  wait_for 2 in_lockspace && say "joined the lockspace"
+  wait_for 2 1 in_lockspace && say "joined the lockspace"
   rm -rf /modules
   wait $mounting || fail "mount $root_device"
   [ -x "/root$init" ] || [ -L "/root$init" ] || fail "the root has no $init"

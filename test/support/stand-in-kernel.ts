@@ -81,6 +81,7 @@ fi
 echo "ramdisk[0.03]: dlm_controld up, fencing by the host"
 [ "$standin" != mounting ] || sleep 0.7
 echo "ramdisk[0.04]: joined the lockspace"
+[ "$standin" != fleeting ] || { echo "Kernel panic - not syncing: made up"; exit 1; }
 mkdir -p bin
 printf '#!/bin/sh\\ntouch "%s/goodbye"\\n' "$PWD" > bin/shutdown
 printf '#!/bin/sh\\necho "Nodeid Votes Name"; echo "  %s  1 node%s (local)"\\n' "$number" "$number" > bin/corosync-quorumtool

@@ -362,6 +362,20 @@ describeWith(TOOLS, 'the commands of clusters, with a stand-in for the kernel', 
     expect(commands.output('status')).toBe('no cluster is running\n');
   });
 
+  test('a first node that dies when the others look for it: they end with it', async () => {
+    const { status, stderr } = commands.run('start', [
+      '3',
+      '--out',
+      build,
+      ...append('standin=fleeting', 'only=1'),
+    ]);
+    expect(stderr).toContain('node1| joined the lockspace');
+    expect(stderr).toMatch(/error: node1 did not come up: it ended\n/);
+    expect(stderr).not.toMatch(/node[23]: ready/);
+    expect(status).toBe(1);
+    expect(await commands.whenAllGone()).toEqual([]);
+  });
+
   test('of several nodes one does not come up: the others stay', () => {
     const { status, stderr } = commands.run('start', [
       '3',
