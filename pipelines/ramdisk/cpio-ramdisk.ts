@@ -9,6 +9,7 @@ import {
   dlmConf,
   FENCE_AGENT,
 } from './cluster-configuration.js';
+import { promptRecovery } from './dlm-recovery.js';
 import { yieldingLogDaemon } from './gfs2-log-daemon.js';
 import { type KernelModule, type ResolvedModules, resolveModules } from './kernel-modules.js';
 import { type MissingPart, missingFile, missingModule, throwIfMissing } from './missing-parts.js';
@@ -174,19 +175,24 @@ async function addModules(
   const changed: string[] = [];
   const warnings: RamdiskWarning[] = [];
   for (const module of modules) {
-    let node = await uncompressedModule(module, options);
-    if (module.name === 'gfs2') {
-      const logDaemon = yieldingLogDaemon(readContent(node.content, node.size));
-      if (logDaemon.kind === 'unknown') warnings.push(LOG_DAEMON_MAY_HANG);
-      if (logDaemon.kind === 'changed') {
-        changed.push(textFromByteString(module.path));
-        node = { ...node, content: { kind: 'inline', bytes: logDaemon.module } };
-      }
-    }
-    tree.put(`/modules/${module.name}.ko`, node);
+    const node = await uncompressedModule(module, options);
+    const own = adapted(module.name, readContent(node.content, node.size));
+    if (own.warning !== undefined) warnings.push(own.warning);
+    if (own.bytes !== undefined) changed.push(textFromByteString(module.path));
+    const content = own.bytes === undefined ? node.content : ({ kind: 'inline', bytes: own.bytes } as const);
+    tree.put(`/modules/${module.name}.ko`, { ...node, content });
   }
   tree.file('/modules/load', modules.map(({ name }) => `${name}.ko\n`).join(''));
   return { changed, warnings };
+}
+
+/** A module as nodes should have it, where that is another than the root's, which has as many bytes. */
+function adapted(name: string, module: Buffer): { bytes?: Buffer | undefined; warning?: RamdiskWarning } {
+  if (name === 'dlm') return { bytes: promptRecovery(module) };
+  if (name !== 'gfs2') return {};
+  const logDaemon = yieldingLogDaemon(module);
+  if (logDaemon.kind === 'unknown') return { warning: LOG_DAEMON_MAY_HANG };
+  return logDaemon.kind === 'changed' ? { bytes: logDaemon.module } : {};
 }
 
 /** The root directory of the daemons, which /init copies to a tmpfs. */

@@ -249,10 +249,10 @@ join_cluster() {
     wait_for 30 3 corosync_answers || fail "corosync does not answer"
     say "corosync up"
   else
-    wait_for 60 2 has_members || fail "no member of the cluster is to be seen"
+    wait_for 60 1 has_members || fail "no member of the cluster is to be seen"
     say "joined the membership"
     wait_for 120 1 is_free hold-locks || say "the host has not let its lock manager start: it starts all the same"
-    wait_for 60 2 has_members || fail "the cluster is not to be seen any more"
+    wait_for 60 1 has_members || fail "the cluster is not to be seen any more"
   fi
   open_lock_gate
   wait $starting || fail dlm_controld
@@ -281,8 +281,8 @@ in_lockspace() {
 mount_root() {
   mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
   mounting=$!
-  name_daemons
   wait_for 2 1 in_lockspace && say "joined the lockspace"
+  name_daemons
   rm -rf /modules
   wait $mounting || fail "mount $root_device"
   [ -x "/root$init" ] || [ -L "/root$init" ] || fail "the root has no $init"
