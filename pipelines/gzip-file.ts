@@ -39,14 +39,29 @@ export async function writeGzipFile<T>(
   let broken: (reason: unknown) => void = () => {};
   const written = pipeline(gzip, file, signal === undefined ? {} : { signal });
   written.catch((reason: unknown) => broken(reason));
-  const write = (bytes: Uint8Array): Promise<void> =>
+  const send = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve, reject) => {
       broken = reject;
       // Called when zlib is done with the bytes.
       gzip.write(bytes, (error) => (error ? reject(error) : resolve()));
     });
+  // What is only stored is divided where zlib's input is: always at the same places, however it comes.
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let held = 0;
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    for (let taken = 0; taken < bytes.length; ) {
+      const part = bytes.subarray(taken, taken + piece.length - held);
+      piece.set(part, held);
+      taken += part.length;
+      held += part.length;
+      if (held < piece.length) return;
+      await send(piece);
+      held = 0;
+    }
+  };
   try {
     const result = await fill({ write });
+    if (held > 0) await send(piece.subarray(0, held));
     gzip.end();
     await written;
     return result;

@@ -12,7 +12,7 @@ import { type FencedCluster, Fencer } from './fencer.js';
 import { hold, joinInTurn } from './joining.js';
 import { gfs2NodeCommandLine, lockServerCommandLine, openGfsNodeCommandLine } from './kernel-command-line.js';
 import { findMemoryFolder, memoryHost } from './memory-folder.js';
-import { NetworkSwitch } from './network-switch.js';
+import { lostFramesNote, NetworkSwitch } from './network-switch.js';
 import { ClusterNode, saysReady } from './node.js';
 import { type ClusterPlaces, consoleLogPath } from './places.js';
 import type { PreparedCluster } from './prepared-cluster.js';
@@ -117,6 +117,8 @@ export class Cluster implements FencedCluster {
     if (this.prepared.image.kind === 'opengfs' && this.lockServer?.runs !== true)
       names.unshift(LOCK_SERVER_NAME);
     options.listener({ type: 'begin', work: 'start', nodes: names });
+    const note = lostFramesNote(this.running.length + wanted.length);
+    if (note !== undefined) options.listener({ type: 'note', ...note });
     try {
       if (this.prepared.image.kind === 'opengfs') await this.startOpenGfs(wanted, started, options);
       else await this.startGfs2(wanted, started, options);

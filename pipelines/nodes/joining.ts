@@ -38,7 +38,7 @@ export function hold(hostFolder: string, isAlone: boolean): void {
  * - Each looks for the cluster when the one before is a member. Where one comes while corosync takes another in, it can lose its
  *   token, and finds out after 1.7 s, and later with more nodes.
  * - Their lock managers start when all are members. Each that comes keeps those who start waiting: corosync asks dlm_controld to
- *   try again, which it does after a second, and DLM begins anew with what it calls recovery (0.2 s).
+ *   try again, which it does after a second, and DLM begins anew with what it calls recovery (0.15 s).
  *
  * Throws a DiagnosticError when the founder fails before, and there is nothing that the others could join. What goes wrong
  * with the others is told by who waits until they are ready.

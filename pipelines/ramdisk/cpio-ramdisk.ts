@@ -64,7 +64,7 @@ export interface RamdiskReport {
   readonly unlisted: readonly string[];
   /** Programs with their paths in the root. */
   readonly programs: readonly string[];
-  /** Modules that are not as they are in the root (`yieldingLogDaemon`). */
+  /** Modules that are not as they are in the root (`yieldingLogDaemon`, `promptRecovery`). */
   readonly changed?: readonly string[];
 }
 

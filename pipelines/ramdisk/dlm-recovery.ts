@@ -19,7 +19,7 @@ const PLACES = 2;
  * Recovery has four steps, which all nodes take together, at each change of who has the root mounted: who joins, and who waits for
  * what a dead node had locked, waits for it. In each step nodes ask each other, and wait longer after each answer: what takes a
  * millisecond takes 30 to 200 then, as each has waited longest when the other is done. Who is asked and does not answer is not asked
- * again before, in the module as it is too.
+ * again until then, in the module as it is too.
  */
 export function promptRecovery(module: Buffer): Buffer | undefined {
   const places = placesOf(module);

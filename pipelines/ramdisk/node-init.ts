@@ -30,7 +30,8 @@ export const INIT_SETTINGS = '/etc/ramdisk.conf';
  * User-Mode Linux, so what the shell can do by itself it does; but it reads a byte at a time, 30 ms for a kilobyte.
  *
  * What it does about order is what makes the difference between a cluster and two that share a disk: a node that joins
- * waits until corosync counts members before dlm_controld starts, and the root is mounted only when DLM knows this node.
+ * waits until corosync counts members before dlm_controld goes beyond reading its settings, and the root is mounted only when
+ * DLM knows this node.
  * The daemons run from the ramdisk, which stays in memory, and not from the filesystem that they serve.
  */
 export function nodeInit(): string {
@@ -57,6 +58,7 @@ rescue=
 number=
 name=
 hotplug=
+settings=
 daemons=/run/cluster
 
 say() {
@@ -70,7 +72,11 @@ fail() {
   [ ! -s $log ] || tail -n 20 $log
   dmesg | tail -n 20
   echo "${NODE_FAILED} \${name:-$number}: $*"
-  [ -z "$rescue" ] || exec sh < /dev/console > /dev/console 2>&1
+  if [ -n "$rescue" ]; then
+    # Whoever looks at its settings could let it go on, whether there is a cluster or not.
+    [ ! -e "$settings.kept" ] || kill -KILL $(pidof \${dlm_controld##*/})
+    exec sh < /dev/console > /dev/console 2>&1
+  fi
   sync
   poweroff -f
   exit 1
@@ -79,12 +85,13 @@ fail() {
 # wait_for SECONDS PAUSE COMMAND...: until the command succeeds, with so many hundredths of a second in between. Without a program
 # that sleeps: nobody writes to the fifo. A shell that takes no fractions says so with 2.
 wait_for() {
-  left=$(($1 * 100 / $2))
+  read -r now rest < /proc/uptime
+  limit=$((\${now%.*} + $1))
   pause=0.0$2
   shift 2
   until "$@"; do
-    left=$((left - 1))
-    [ $left -gt 0 ] || return 1
+    read -r now rest < /proc/uptime
+    [ \${now%.*} -le $limit ] || return 1
     read -r -t $pause nothing <> ${PAUSE} 2> /dev/null
     [ $? != 2 ] || sleep $pause
   done
@@ -181,7 +188,7 @@ corosync_waits() {
 
 # Corosync reads the number of its ring from a fifo then: it has started, and listens, but looks for nobody.
 close_gate() {
-  mv $daemons${GATES.corosync} "$ring"
+  mv $daemons${GATES.corosync} "$ring" || fail "the fifo for corosync"
   gate=closed
 }
 
@@ -198,21 +205,21 @@ open_gate() {
 # its start, while the processor waits for corosync, and for other nodes.
 close_lock_gate() {
   settings=$daemons/etc/dlm/dlm.conf
-  mv $settings $settings.kept
-  mv $daemons${GATES.lockManager} $settings
+  mv $settings $settings.kept && mv $daemons${GATES.lockManager} $settings || fail "the fifo for dlm_controld"
 }
 
 open_lock_gate() {
   exec 8<> $settings
-  mv $settings.kept $settings
+  mv $settings.kept $settings || fail "the settings of dlm_controld"
   while read -r line; do echo "$line"; done < $settings >&8
   exec 8>&-
 }
 
-# Looks whom corosync has counted last, as it says before it is ready; to ask it takes four times as long. Two nodes that both join,
-# and see each other only, are no cluster: so it is told which nodes are.
+# Looks whom corosync has counted last, as it says before it is ready, in several lines where they are many; to ask it takes
+# four times as long. Two nodes that both join, and see each other only, are no cluster: so it is told which nodes are.
 has_members() {
-  members=$(sed -n '/ Members\\[/h;/ ready to provide service/{x;s/.*: //p}' $corosync_log 2> /dev/null)
+  members=$(sed -n '/ Sync members\\[/{s/.*//;h};/ Members\\[/{s/.*: //;s/\\\\$//;H};/ ready to provide service/{g;s/\\n/ /g;p}' \\
+    $corosync_log 2> /dev/null)
   for member in \${members##*
 }; do
     [ "$member" = "$number" ] && continue
@@ -264,6 +271,7 @@ join_cluster() {
 name_daemons() {
   mkdir /run/sendsigs.omit.d
   pids=$(pidof \${corosync##*/} \${dlm_controld##*/})
+  case $pids in *' '*) ;; *) fail "a daemon of the cluster has ended" ;; esac
   LD_LIBRARY_PATH=$library_path exec chroot $daemons /bin/sh /sbin/watch $pids < /dev/null &
   for pid in $pids $!; do echo "$pid"; done > /run/sendsigs.omit.d/cluster
 }
@@ -277,7 +285,7 @@ in_lockspace() {
   return 1
 }
 
-# GFS2 waits for half a second before it looks at the locks: enough to tidy up in.
+# GFS2 waits for half a second before it looks at the locks: enough to name the daemons and to tidy up in.
 mount_root() {
   mount -t gfs2 -o noatime,nodiratime,acl "$root_device" /root &
   mounting=$!

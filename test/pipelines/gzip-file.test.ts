@@ -21,22 +21,26 @@ function sample(): Buffer {
   return Buffer.concat(pieces);
 }
 
-test('the same bytes give the same file, however they are written', async () => {
+test.each([6, 0])('the same bytes give the same file, however they are written: level %i', async (level) => {
   const bytes = sample();
   const from = join(folder, 'sample');
   writeFileSync(from, bytes);
-  await gzipFile(from, join(folder, 'a.gz'));
-  const returned = await writeGzipFile(join(folder, 'b.gz'), async (stream) => {
-    // The buffer is used again for each piece: what was written must have been taken by then.
-    const buffer = Buffer.alloc(70_001);
-    for (let offset = 0; offset < bytes.length; offset += buffer.length) {
-      const count = bytes.copy(buffer, 0, offset, offset + buffer.length);
-      await stream.write(buffer.subarray(0, count));
-    }
-    return 'result';
-  });
+  await gzipFile(from, join(folder, `a${level}.gz`), { level });
+  const returned = await writeGzipFile(
+    join(folder, `b${level}.gz`),
+    async (stream) => {
+      // The buffer is used again for each piece: what was written must have been taken by then.
+      const buffer = Buffer.alloc(70_001);
+      for (let offset = 0; offset < bytes.length; offset += buffer.length) {
+        const count = bytes.copy(buffer, 0, offset, offset + buffer.length);
+        await stream.write(buffer.subarray(0, count));
+      }
+      return 'result';
+    },
+    { level },
+  );
   expect(returned).toBe('result');
-  const [a, b] = [readFileSync(join(folder, 'a.gz')), readFileSync(join(folder, 'b.gz'))];
+  const [a, b] = [readFileSync(join(folder, `a${level}.gz`)), readFileSync(join(folder, `b${level}.gz`))];
   expect(a.equals(b)).toBe(true);
   expect(gunzipSync(a).equals(bytes)).toBe(true);
   // No time and no name in the header (RFC 1952, 2.3).
