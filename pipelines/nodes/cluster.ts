@@ -117,8 +117,6 @@ export class Cluster implements FencedCluster {
     if (this.prepared.image.kind === 'opengfs' && this.lockServer?.runs !== true)
       names.unshift(LOCK_SERVER_NAME);
     options.listener({ type: 'begin', work: 'start', nodes: names });
-    const note = lostFramesNote(this.running.length + wanted.length);
-    if (note !== undefined) options.listener({ type: 'note', ...note });
     try {
       if (this.prepared.image.kind === 'opengfs') await this.startOpenGfs(wanted, started, options);
       else await this.startGfs2(wanted, started, options);
@@ -182,6 +180,8 @@ export class Cluster implements FencedCluster {
     started: ClusterNode[],
     options: StartOptions,
   ): Promise<void> {
+    const note = lostFramesNote(this.running.length + wanted.length);
+    if (note !== undefined) options.listener({ type: 'note', ...note });
     // Who is about to go is no help to those that come.
     await Promise.all(this.running.filter(({ isLeaving }) => isLeaving).map(({ ended }) => ended));
     await Promise.all(wanted.map((number) => this.whenBuried(number, options.signal)));

@@ -30,10 +30,10 @@ export function promptRecovery(module: Buffer): Buffer | undefined {
 }
 
 function placesOf(module: Buffer): number[] {
-  const [start, rest] = [LONGER_WAIT.subarray(0, 2), LONGER_WAIT.length];
+  const start = LONGER_WAIT.subarray(0, 2);
   const places: number[] = [];
   for (let at = module.indexOf(start); at >= 0; at = module.indexOf(start, at + 1))
-    if (isLongerWait(module.subarray(at, at + rest))) places.push(at);
+    if (isLongerWait(module.subarray(at, at + LONGER_WAIT.length))) places.push(at);
   return places;
 }
 

@@ -23,6 +23,7 @@ const AGENT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  *   standin=late          takes a while to become a member
  *   standin=later         takes longer than others wait for it
  *   standin=mounting      takes a while to get locks for the root
+ *   standin=fleeting      dies when it has them
  *   only=N                … but only node N does
  */
 export function makeStandInKernel(folder: string): { kernel: string; record: string } {
