@@ -20,6 +20,7 @@ const common = { env: { ALL_ROUNDS: '1' }, testTimeout: 1_200_000, hookTimeout: 
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/assembly.ts',
     projects: [
       {
         test: {

@@ -6,7 +6,7 @@ import { readableHostError, systemErrorCode } from '../images/bytes/host-error.j
 import { hostError } from '../images/diagnostic.js';
 
 /** Programs that decompress from standard input to standard output, and the Debian packages that bring them. */
-const packages = { lbzip2: 'lbzip2', xz: 'xz-utils', zstd: 'zstd' } as const;
+const packages = { xz: 'xz-utils', zstd: 'zstd' } as const;
 export type DecoderProgram = keyof typeof packages;
 
 const PROGRESS_MILLISECONDS = 100;
@@ -15,7 +15,7 @@ const PROGRESS_MILLISECONDS = 100;
 const COMPLAINT_BYTES = 4096;
 
 /** A program ended with an error: what it said. The data is damaged, or cut, or nothing that it takes. */
-export class ProgramFailed extends Error {}
+class ProgramFailed extends Error {}
 
 /** The program that is needed is not on this host. */
 export class ProgramMissing extends Error {
@@ -73,7 +73,7 @@ async function runProgram(
   sink: (bytes: Uint8Array) => void,
   { jobs, signal, onProgress }: ProgramOptions,
 ): Promise<void> {
-  const threads = program === 'lbzip2' ? [`-n${jobs}`] : program === 'xz' ? [`-T${jobs}`] : [];
+  const threads = program === 'xz' ? [`-T${jobs}`] : [];
   const child = spawn(program, ['-dc', ...threads], {
     stdio: [input, 'pipe', 'pipe'],
     env: environment(),
@@ -148,6 +148,6 @@ function positionIn(descriptor: number): number {
 
 /** Messages in English, and no options that a user has set for when he runs the programs himself. */
 function environment(): NodeJS.ProcessEnv {
-  const { LBZIP2, BZIP2, BZIP, XZ_OPT, XZ_DEFAULTS, ZSTD_CLEVEL, ZSTD_NBTHREADS, ...rest } = process.env;
+  const { XZ_OPT, XZ_DEFAULTS, ZSTD_CLEVEL, ZSTD_NBTHREADS, ...rest } = process.env;
   return { ...rest, LC_ALL: 'C' };
 }

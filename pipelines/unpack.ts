@@ -10,8 +10,6 @@ export interface UnpackOptions {
   /** Threads; by default as many as the host has processors. */
   readonly jobs?: number;
   readonly signal?: AbortSignal;
-  /** For bzip2: with `own` lbzip2 is not used though it is there, with `lbzip2` it must be there. */
-  readonly decoder?: 'lbzip2' | 'own';
   /** Called now and then: compressed bytes read, of how many, and bytes written. */
   onProgress?(bytesIn: number, totalIn: number, bytesOut: number): void;
 }
@@ -37,12 +35,11 @@ export async function unpack(
 ): Promise<Unpacked> {
   const { compression, totalIn } = identify(path);
   const output = new UnpackedFile(destination);
-  const { jobs, signal, decoder, onProgress } = options;
+  const { jobs, signal, onProgress } = options;
   try {
     const used = await decodeFile(path, compression, output, {
       ...(jobs === undefined ? {} : { jobs }),
       ...(signal === undefined ? {} : { signal }),
-      ...(decoder === undefined ? {} : { decoder }),
       ...(onProgress === undefined
         ? {}
         : { onProgress: (bytesIn: number) => onProgress(bytesIn, totalIn, output.size) }),

@@ -1,61 +1,104 @@
-import { BlockHeader } from './block-header.js';
-import { BlockColumn } from './block-symbols.js';
+import { type BlockCode, blockCode } from './block-code.js';
 import { Bzip2Fault, MAX_BLOCK_BYTES } from './format.js';
 import { derandomise } from './randomisation.js';
-import { Rotations } from './rotations.js';
-import { RunExpander } from './runs.js';
-import type { CompressedWindow } from './window.js';
 
-/** Decodes one block after the other, in any order. Takes some 13 MiB of memory. */
+/** The words for `Fault` of assembly/fault.ts, in its order; a number takes the place of `#`. */
+const faults = [
+  'nothing is wrong',
+  'the compressed data ends in the middle',
+  'no block begins here',
+  'its origin is outside of it',
+  'no byte occurs in it',
+  'it has # code tables',
+  'it has no selectors',
+  'a selector of a table that is none',
+  'a code of # bits',
+  'its code lengths make no code',
+  'it has a code that stands for nothing',
+  'it has a run that no block can hold',
+  'it is longer than a block can be',
+  'it has fewer selectors than its symbols need',
+];
+const [NONE, CUT] = [0, 1];
+
+/**
+ * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 25 MiB of
+ * memory and touches some 16 of it.
+ */
 export class BlockDecoder {
-  private readonly header = new BlockHeader();
-  private readonly column = new BlockColumn();
-  private readonly rotations = new Rotations();
-  private readonly text = new Uint8Array(MAX_BLOCK_BYTES);
-  private readonly runs = new RunExpander(this.text);
+  private readonly code: BlockCode = blockCode();
+  private readonly memory = new Uint8Array(this.code.memory.buffer);
+
+  /** Most compressed bytes that `open` takes. */
+  readonly windowBytes = this.code.WINDOW_BYTES.value;
+
+  /** Takes some of the bytes of a compressed file, in which the blocks to decode lie. */
+  open(bytes: Uint8Array): void {
+    const { code, memory } = this;
+    if (bytes.length > this.windowBytes) throw new RangeError('a window that is too long');
+    const start = code.window.value + code.PADDING_BYTES.value;
+    // The code wants them in reverse: see assembly/window.ts.
+    memory.fill(0, code.window.value, start);
+    memory.set(bytes, start);
+    memory.subarray(start, start + bytes.length).reverse();
+    code.openWindow(bytes.length);
+  }
 
   /**
    * Begins with the block at `bit` and reads all of it, so that only `fill` is left to do. Throws a Bzip2Fault,
    * with `cut` set where the window ends before the block does.
    */
-  begin(window: CompressedWindow, bit: number): void {
-    const { header, column } = this;
-    header.read(window, bit);
-    column.read(window, header);
-    if (header.origin >= column.length) throw new Bzip2Fault('its origin is outside of it', bit);
-    this.rotations.undo(column.bytes, column.counts, column.length, header.origin, this.text);
-    if (header.randomised) derandomise(this.text, column.length);
-    this.runs.begin(column.length);
+  begin(bit: number): void {
+    const { code } = this;
+    this.check(code.readBlock(bit));
+    this.check(code.unrotate(bit));
+    if (code.randomised.value !== 0)
+      derandomise(this.memory.subarray(code.text.value, code.text.value + MAX_BLOCK_BYTES), this.length);
   }
 
   /** Bytes of the block with runs still short: what its stream's level limits. */
   get length(): number {
-    return this.column.length;
+    return this.code.columnBytes.value;
   }
 
   /** Where the block ends in the window. */
   get endBit(): number {
-    return this.column.endBit;
+    return this.code.symbolsEnd.value;
   }
 
   /** Checksum of the block's data, as the file has it. */
   get checksum(): number {
-    return this.header.checksum;
+    return this.code.checksum.value >>> 0;
   }
 
   /** Whether all of the block's data has come out. */
   get done(): boolean {
-    return this.runs.done;
+    return this.code.isDone() !== 0;
   }
 
-  /** Writes data to `target` from `from` on; returns where it ended. `view` shows the same bytes. */
-  fill(target: Uint8Array, view: DataView, from: number): number {
-    return this.runs.fill(target, view, from);
+  /** Writes data to `target` from `from` on; returns where it ended: at the end of the block or of the target. */
+  fill(target: Uint8Array, from: number): number {
+    const { code, memory } = this;
+    const start = code.output.value;
+    let at = from;
+    while (at < target.length && !this.done) {
+      const bytes = code.expand(Math.min(code.OUTPUT_BYTES.value, target.length - at));
+      target.set(memory.subarray(start, start + bytes), at);
+      at += bytes;
+    }
+    return at;
   }
 
   /** Says what is wrong with a block of which all has come out; undefined for nothing. */
   fault(): string | undefined {
-    if (this.runs.cut) return 'it ends in a run whose length is missing';
-    return this.runs.checksum === this.header.checksum ? undefined : 'its checksum is wrong';
+    if (this.code.isUnfinished() !== 0) return 'it ends in a run whose length is missing';
+    return this.code.outputChecksum() >>> 0 === this.checksum ? undefined : 'its checksum is wrong';
+  }
+
+  private check(kind: number): void {
+    if (kind === NONE) return;
+    const { faultBit, faultNumber } = this.code;
+    const message = faults[kind]!.replace('#', String(faultNumber.value));
+    throw new Bzip2Fault(message, faultBit.value, kind === CUT);
   }
 }

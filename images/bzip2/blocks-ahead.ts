@@ -4,7 +4,6 @@ import type { ByteSource } from '../bytes/byte-source.js';
 import { hostError } from '../diagnostic.js';
 import { MAX_COMPRESSED_BYTES } from './format.js';
 import { possibleBlocks } from './scanner.js';
-import { PADDING_BYTES } from './window.js';
 import type { BlockEnd, Chunk, Job, Part, Release, WorkerSettings } from './worker-messages.js';
 
 const entry = new URL('./worker.js', import.meta.url);
@@ -134,11 +133,10 @@ export class BlocksAhead {
         lastByte + MAX_COMPRESSED_BYTES,
         this.nextPlace === undefined ? this.source.size : Math.ceil(this.nextPlace / 8),
       );
-      const length = end - start;
-      const bytes = new Uint8Array(length + PADDING_BYTES);
-      this.source.readInto(bytes.subarray(0, length), start);
+      const bytes = new Uint8Array(end - start);
+      this.source.readInto(bytes, start);
       const worker = this.idlest();
-      worker.give({ kind: 'job', buffer: bytes.buffer, length, bits: bits.map((bit) => bit - start * 8) });
+      worker.give({ kind: 'job', buffer: bytes.buffer, bits: bits.map((bit) => bit - start * 8) });
       this.given.push({ worker, start, toEnd: end === this.source.size, bits });
     }
   }

@@ -15,7 +15,6 @@ import {
   STREAM_MAGIC,
 } from './format.js';
 import { magicAt } from './scanner.js';
-import { CompressedWindow, PADDING_BYTES } from './window.js';
 import type { BlockEnd } from './worker-messages.js';
 
 /** More threads than this are not kept busy by the one that takes their data. */
@@ -24,8 +23,8 @@ const MAX_WORKERS = 8;
 /** Below this threads cost more time than they save. */
 const SMALL_BYTES = 256 * 1024;
 
-/** Compressed bytes that are read at once; the longest block is a quarter of it. */
-const WINDOW_BYTES = 4 * MAX_COMPRESSED_BYTES;
+/** Compressed bytes that are read at once; the longest block is half of it. */
+const WINDOW_BYTES = 2 * MAX_COMPRESSED_BYTES;
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -131,8 +130,7 @@ class Bzip2File {
       this.pace.check();
       this.write(bytes);
     };
-    this.here ??= new BlocksHere(this.source);
-    const end = (await this.ahead?.take(bit, write)) ?? (await this.here.decode(bit, write, this.pace));
+    const end = (await this.ahead?.take(bit, write)) ?? (await this.decodeHere(bit, write));
     if (end.fault !== undefined) {
       const message = end.fault.cut ? 'it is cut off' : end.fault.message;
       throw this.fail(Math.floor(end.fault.bit / 8), `block ${this.blocks}: ${message}`);
@@ -142,6 +140,11 @@ class Bzip2File {
     this.pace.check();
     this.options.onProgress?.(Math.floor(end.endBit / 8));
     return end;
+  }
+
+  private decodeHere(bit: number, write: (bytes: Uint8Array) => void): Promise<BlockEnd> {
+    this.here ??= new BlocksHere(this.source);
+    return this.here.decode(bit, write, this.pace);
   }
 
   /** The 48 bits at a place, followed by zeros where the file ends. */
@@ -175,27 +178,26 @@ class Bzip2File {
 class BlocksHere {
   private readonly decoder = new BlockDecoder();
   private readonly chunk = new Uint8Array(CHUNK_BYTES);
-  private readonly view = new DataView(this.chunk.buffer);
-  private buffer: Uint8Array | undefined;
-  private window: CompressedWindow | undefined;
+  /** The part of the source that the decoder has. */
   private start = 0;
+  private end = 0;
 
   constructor(private readonly source: ByteSource) {}
 
   /** Gives the data of the block at `bit` to `write`, and returns how it ended. */
   async decode(bit: number, write: (bytes: Uint8Array) => void, pace: Pace): Promise<BlockEnd> {
-    const { decoder, chunk, view } = this;
-    const window = this.windowAt(Math.floor(bit / 8));
+    const { decoder, chunk } = this;
+    this.openAt(Math.floor(bit / 8));
     const base = this.start * 8;
     try {
-      decoder.begin(window, bit - base);
+      decoder.begin(bit - base);
     } catch (fault) {
       if (!(fault instanceof Bzip2Fault)) throw fault;
       const { message, cut } = fault;
       return { endBit: 0, length: 0, checksum: 0, fault: { message, bit: fault.bit + base, cut } };
     }
     while (!decoder.done) {
-      write(chunk.subarray(0, decoder.fill(chunk, view, 0)));
+      write(chunk.subarray(0, decoder.fill(chunk, 0)));
       if (pace.due()) await pace.breathe();
     }
     if (pace.due()) await pace.breathe();
@@ -205,18 +207,12 @@ class BlocksHere {
     return message === undefined ? end : { ...end, fault: { message, bit, cut: false } };
   }
 
-  /** A window that has all of a block that begins at a byte. */
-  private windowAt(byte: number): CompressedWindow {
-    const { source, window, start } = this;
-    if (window !== undefined && byte >= start) {
-      const end = start + window.length;
-      if (end === source.size || byte + MAX_COMPRESSED_BYTES <= end) return window;
-    }
-    const length = Math.min(WINDOW_BYTES, source.size - byte);
-    this.buffer ??= new Uint8Array(Math.min(WINDOW_BYTES, source.size) + PADDING_BYTES);
-    source.readInto(this.buffer.subarray(0, length), byte);
-    this.window = new CompressedWindow(this.buffer, length);
+  /** Gives the decoder all of a block that begins at a byte. */
+  private openAt(byte: number): void {
+    const { source, start, end } = this;
+    if (byte >= start && (end === source.size || byte + MAX_COMPRESSED_BYTES <= end)) return;
     this.start = byte;
-    return this.window;
+    this.end = Math.min(byte + WINDOW_BYTES, source.size);
+    this.decoder.open(readBytes(source, byte, this.end - byte));
   }
 }

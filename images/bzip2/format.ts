@@ -2,7 +2,7 @@
  * Numbers of the bzip2 format, as the reference program (bzip2 1.0.8) reads and writes it; there is no other
  * specification. A file is one stream after the other, each from a byte boundary: "BZh" and the level '1' to '9',
  * blocks, then the end mark with the stream's checksum. Inside a stream nothing is aligned: places are counted in
- * bits, from the top bit of a byte down.
+ * bits, from the top bit of a byte down. What is inside of a block is a matter of assembly/.
  */
 
 /** First bytes of a stream; the level follows. */
@@ -27,20 +27,11 @@ export const LEVEL_BYTES = 100_000;
 export const MAX_LEVEL = 9;
 export const MAX_BLOCK_BYTES = LEVEL_BYTES * MAX_LEVEL;
 
-/** So many symbols in a row are coded with the same table. */
-export const GROUP_SYMBOLS = 50;
-export const MIN_TABLES = 2;
 export const MAX_TABLES = 6;
-
-/** As many groups as the largest block can need; a file may name more, which stay unused. */
-export const MAX_SELECTORS = 18_002;
 export const MAX_CODE_BITS = 20;
 
 /** Two for runs, one for each place but the first of the list of bytes, one for the end of the block. */
 export const MAX_ALPHABET = 258;
-
-/** A run is told by its first bytes: after so many equal ones comes the number of further ones, 0 to 255. */
-export const RUN_BYTES = 4;
 
 /**
  * Longest compressed block in bytes: magic, checksum, bit and origin, the map of used bytes, selectors of at most

@@ -3,9 +3,8 @@
 /** Asks for the blocks that may begin at some places. */
 export interface Job {
   readonly kind: 'job';
-  /** Compressed bytes with PADDING_BYTES behind `length`; the buffer changes hands. */
+  /** Compressed bytes; the buffer changes hands. */
   readonly buffer: ArrayBuffer;
-  readonly length: number;
   /** Places of possible blocks in it, in order. */
   readonly bits: readonly number[];
 }

@@ -1,7 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { BlockDecoder } from './block-decoder.js';
 import { Bzip2Fault } from './format.js';
-import { CompressedWindow } from './window.js';
 import type { BlockEnd, Chunk, Job, Part, Release, WorkerSettings } from './worker-messages.js';
 
 /** A thread that decodes the possible blocks of one job after the other. */
@@ -14,7 +13,6 @@ class BlockWorker {
   private wake: (() => void) | undefined;
 
   private target = new Uint8Array(0);
-  private view = new DataView(this.target.buffer);
   private filled = 0;
   private parts: Part[] = [];
 
@@ -34,18 +32,18 @@ class BlockWorker {
     if (this.busy) return;
     this.busy = true;
     for (let job = this.jobs.shift(); job !== undefined; job = this.jobs.shift()) {
-      const window = new CompressedWindow(new Uint8Array(job.buffer), job.length);
-      for (const [index, bit] of job.bits.entries()) await this.decode(window, bit, index);
+      this.decoder.open(new Uint8Array(job.buffer));
+      for (const [index, bit] of job.bits.entries()) await this.decode(bit, index);
       if (this.target.length === 0) await this.renew();
       this.send(true);
     }
     this.busy = false;
   }
 
-  private async decode(window: CompressedWindow, bit: number, index: number): Promise<void> {
+  private async decode(bit: number, index: number): Promise<void> {
     const { decoder } = this;
     try {
-      decoder.begin(window, bit);
+      decoder.begin(bit);
     } catch (fault) {
       if (!(fault instanceof Bzip2Fault)) throw fault;
       const { message, cut } = fault;
@@ -55,7 +53,7 @@ class BlockWorker {
     for (;;) {
       if (this.filled === this.target.length) await this.renew();
       const from = this.filled;
-      this.filled = decoder.fill(this.target, this.view, from);
+      this.filled = decoder.fill(this.target, from);
       const bytes = this.filled - from;
       if (decoder.done) {
         this.parts.push({ index, bytes, end: this.endOf(bit) });
@@ -85,7 +83,6 @@ class BlockWorker {
       this.made++;
     }
     this.target = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
   }
 
   private send(last: boolean): void {

@@ -34,12 +34,6 @@ const NATIVE_PROGRAMS: readonly Wanted[] = [
     otherwise: 'make rules run without a sandbox',
   },
   {
-    program: 'lbzip2',
-    package: 'lbzip2',
-    versionArguments: ['--version'],
-    otherwise: 'our own decoder takes about twice as long',
-  },
-  {
     program: 'xz',
     package: 'xz-utils',
     versionArguments: ['--version'],

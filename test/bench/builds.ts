@@ -123,11 +123,11 @@ function wireitCommand({ root, work, packed }: Places): Contestant['command'] {
   return ['npm', '--silent', '--prefix', folder, 'run', 'build'];
 }
 
-/** Decoding alone, where lbzip2 is missing. */
+/** Decoding alone. */
 export function decodeContestants({ root, work, packed }: Places): Contestant[] {
   const out = join(work, 'decoded');
   const unpack = pathToFileURL(join(root, 'dist', 'pipelines', 'unpack.js')).href;
-  const script = `const { unpack } = await import('${unpack}'); await unpack('${packed}', '${out}', { decoder: 'own' });`;
+  const script = `const { unpack } = await import('${unpack}'); await unpack('${packed}', '${out}');`;
   return [
     {
       name: '`bzip2 -dc` to a file',

@@ -15,10 +15,9 @@ if (first === '--unpack') await unpackOnce(rest);
 else await bench(resolve(first));
 
 /** What is timed: this script again, with nothing else to do. */
-async function unpackOnce([decoder, path, destination]: readonly string[]): Promise<void> {
-  if ((decoder !== 'own' && decoder !== 'lbzip2') || path === undefined || destination === undefined)
-    throw new Error('usage: --unpack own|lbzip2 FILE DESTINATION');
-  process.stdout.write(`${JSON.stringify(await unpack(path, destination, { decoder }))}\n`);
+async function unpackOnce([path, destination]: readonly string[]): Promise<void> {
+  if (path === undefined || destination === undefined) throw new Error('usage: --unpack FILE DESTINATION');
+  process.stdout.write(`${JSON.stringify(await unpack(path, destination))}\n`);
 }
 
 async function bench(file: string): Promise<void> {
@@ -34,19 +33,17 @@ async function bench(file: string): Promise<void> {
     file,
     destination,
   ];
-  const ours = (decoder: string): [string, ...string[]] => [
+  const ours: [string, ...string[]] = [
     process.execPath,
     fileURLToPath(import.meta.url),
     '--unpack',
-    decoder,
     file,
     destination,
   ];
   const contestants: Contestant[] = [
     { name: '`lbzip2 -dc FILE > OUT`', command: shell('lbzip2 -dc "$1" > "$2"'), prepare },
     { name: '`bzip2 -dc FILE > OUT`', command: shell('bzip2 -dc "$1" > "$2"'), prepare },
-    { name: 'unpack with lbzip2 (sparse file and SHA-256)', command: ours('lbzip2'), prepare },
-    { name: 'unpack with our own decoder (sparse file and SHA-256)', command: ours('own'), prepare },
+    { name: 'unpack (sparse file and SHA-256)', command: ours, prepare },
   ];
   const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
   process.stdout.write(table('Unpack a .bz2', await compare(contestants, rounds)));

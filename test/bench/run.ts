@@ -115,7 +115,7 @@ const benchmarks: Record<string, readonly [title: string, contestants: () => Con
   gfs2: ['Fill a GFS2 image', () => gfs2Contestants(places, tar)],
   debian: ['Build the recipe debian', () => debianContestants(places)],
   boot: ['Start nodes of the recipe debian, until they are ready', () => bootContestants(places)],
-  decode: ['Decode bzip2 without lbzip2', () => decodeContestants(places)],
+  decode: ['Decode bzip2', () => decodeContestants(places)],
 };
 
 const places: Places = { root, work, packed: join(fixtures, 'debian.ext2.bz2'), isRoot };

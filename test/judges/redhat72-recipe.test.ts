@@ -11,7 +11,6 @@ import { DEBIAN_ROOT_TOOLS, debianRoot } from '../support/debian-root.js';
 import { HOWTO_TOOLS, SAMPLE_TOOLS, withHowtoRoot } from '../support/howto-root.js';
 import { expectAccepted, JUDGE_TOOLS } from '../support/judge-opengfs.js';
 import { loopMountFault, withLoopMount } from '../support/loop-mount.js';
-import { pathWithout } from '../support/path-without.js';
 import { ssiImageOutput } from '../support/ssi-image.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { describeUnless, describeWith, findTool, run } from '../support/tools.js';
@@ -89,7 +88,6 @@ describeUnless(loopMountFault(), "the recipe redhat72 and the HOWTO's commands",
       for (const path of [base, out]) rmSync(path, { recursive: true });
     });
 
-    // And without lbzip2, so that our own decoder has to do it.
     test('of a plain Debian base, where nothing is to be removed', async () => {
       const base = debianRoot().bz2;
       // The base is one stream of bzip2, as the HOWTO's: several could be told by their headers.
@@ -97,15 +95,14 @@ describeUnless(loopMountFault(), "the recipe redhat72 and the HOWTO's commands",
       const packed = readFileSync(base);
       expect([packed.indexOf(header), packed.indexOf(header, 1)]).toEqual([0, -1]);
       const out = join(folder, 'out');
-      const bin = pathWithout(['lbzip2'], join(folder, 'bin'));
-      buildRedhat72(base, out, { PATH: bin });
+      buildRedhat72(base, out);
       expectOutputs(out, { nodes: 15, rootSize: 2 * GIB });
       expect(startLinksIn(out)).toEqual(
         Object.fromEntries(SERVICES.map((link) => [`/etc/rc.d/rc3.d/${link}`, 'not there'])),
       );
       const howto = { base, folder: join(folder, 'howto'), rule: 'install_ssi_redhat', epoch: 0 };
       await withHowtoRoot(howto, (expected) => expectSameRoot(join(out, 'root_fs'), expected));
-      for (const path of [bin, out]) rmSync(path, { recursive: true });
+      rmSync(out, { recursive: true });
     });
   });
 });

@@ -1,6 +1,6 @@
 import type { Random } from '../fuzz/random.js';
 import { LARGE, LARGE_CHANGED, SMALL, SMALL_CHANGED, type Variant } from './recipes.js';
-import type { Trial, TrialBuildOptions } from './trial.js';
+import type { Trial } from './trial.js';
 import type { StartingState, Workshop } from './workshop.js';
 
 /** A build that is to be disturbed. */
@@ -60,12 +60,6 @@ export async function noteLength(
 /** A moment of a build, in milliseconds after its start. */
 export async function pickMoment(beginning: Beginning, random: Random, workshop: Workshop): Promise<number> {
   return (await lengthOf(beginning, workshop)) * (random.below(10_000) / 10_000);
-}
-
-/** The large base is decoded by lbzip2 or by the project's own threads. */
-export function pickPrograms({ target }: Beginning, random: Random, workshop: Workshop): TrialBuildOptions {
-  const isOwn = target.recipe === LARGE.recipe && random.below(2) === 0;
-  return isOwn ? { environment: { PATH: workshop.pathWithout('lbzip2') } } : {};
 }
 
 /** Some are builds of another kind, which leave the outputs as they are or don't use the cache. */

@@ -10,7 +10,6 @@ import {
   pickBeginning,
   pickMoment,
   pickOptions,
-  pickPrograms,
   pickSmallBeginning,
 } from './beginning.js';
 import type { BuildEnd } from './build-process.js';
@@ -27,8 +26,7 @@ export const killScenario: Scenario = {
   trial: (number, random, workshop) => {
     const picked = pickBeginning(random, workshop);
     return killedTrial(`kill-${number}`, picked, random, workshop, async (trial, beginning, options) => {
-      const programs = pickPrograms(beginning, random, workshop);
-      const build = trial.start(beginning.target, { ...programs, options });
+      const build = trial.start(beginning.target, { options });
       await build.killAfter(await pickMoment(beginning, random, workshop), 'SIGKILL');
       return build.ended;
     });

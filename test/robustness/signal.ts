@@ -6,7 +6,6 @@ import {
   pickBeginning,
   pickMoment,
   pickOptions,
-  pickPrograms,
 } from './beginning.js';
 import type { BuildEnd } from './build-process.js';
 import { Counts, expectThat, type Scenario } from './scenario.js';
@@ -35,7 +34,7 @@ export const signalScenario: Scenario = {
     const whom = random.pick(['process', 'group'] as const);
     const isImpatient = random.below(6) === 0;
     const options = pickOptions(random);
-    const build = trial.start(target, { ...pickPrograms(beginning, random, workshop), options });
+    const build = trial.start(target, { options });
     await build.killAfter(await pickMoment(beginning, random, workshop), signal, whom);
     const sent = performance.now();
     if (isImpatient) {

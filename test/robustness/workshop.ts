@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import type { Beginning } from './beginning.js';
 import { faultOfOutputs, type Outputs, readOutputs } from './outputs.js';
 import { missingForLarge, type Variant, writeRecipes } from './recipes.js';
@@ -56,20 +56,6 @@ export class Workshop {
     if (state === 'cached' || state === 'built') copy(join(from, 'cache'), trial.cache);
     if (state === 'outputs' || state === 'built') copy(join(from, 'outputs'), trial.outputs);
     return trial;
-  }
-
-  /** A search path for programs on which one of this host's is not found. */
-  pathWithout(program: string): string {
-    const folder = join(this.folder, `without-${program}`);
-    if (existsSync(folder)) return folder;
-    mkdirSync(folder);
-    for (const place of (process.env.PATH ?? '').split(delimiter).filter(existsSync)) {
-      for (const name of readdirSync(place)) {
-        if (name !== program && !existsSync(join(folder, name)))
-          symlinkSync(join(place, name), join(folder, name));
-      }
-    }
-    return folder;
   }
 
   /** What an undisturbed build of the variant leaves. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -32,6 +32,7 @@ export class CompiledDecoder {
       for (const name of readdirSync(from).filter((each) => each.endsWith('.ts')))
         writeFileSync(join(to, name.replace(/ts$/, 'js')), compile(readFileSync(join(from, name), 'utf8')));
     }
+    copyFileSync(join(images, 'bzip2', 'block.wasm'), join(folder, 'images', 'bzip2', 'block.wasm'));
     writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
     this.script = join(folder, 'decode.js');
     writeFileSync(this.script, script);

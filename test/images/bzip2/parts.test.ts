@@ -1,47 +1,48 @@
 import { describe, expect, test } from 'vitest';
 import { MemorySource } from '../../../images/bytes/byte-source.js';
-import { CRC_START, crcOf, crcOfZeros, crcValue } from '../../../images/bzip2/crc.js';
-import { MoveToFront } from '../../../images/bzip2/move-to-front.js';
-import { Rotations } from '../../../images/bzip2/rotations.js';
-import { RunExpander } from '../../../images/bzip2/runs.js';
 import { possibleBlocks } from '../../../images/bzip2/scanner.js';
+import { compiledParts } from './compiled-parts.js';
 import { Bits, seeded, shortenRuns, slowCrc, sortedRotations } from './hand-made.js';
 
 const random = seeded(2024);
 const number = (below: number): number => Math.floor(random() * below);
 const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, () => number(256)));
 
+const { code, memory } = await compiledParts();
+const input = code.input.value;
+
 describe('checksums', () => {
+  /** As files have it: between calls it is not yet inverted. */
+  const ended = (crc: number): number => ~crc >>> 0;
+
   test('of any length, in any pieces', () => {
     const bytes = noise(300);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    memory.set(bytes, input);
     for (let length = 0; length <= bytes.length; length++) {
-      const middle = number(length + 1);
-      const crc = crcOf(crcOf(CRC_START, bytes, view, 0, middle), bytes, view, middle, length);
-      expect(crcValue(crc)).toBe(slowCrc(bytes.subarray(0, length)));
+      const middle = input + number(length + 1);
+      const crc = code.crcOf(code.crcOf(code.CRC_START.value, input, middle), middle, input + length);
+      expect(ended(crc)).toBe(slowCrc(bytes.subarray(0, length)));
     }
   });
 
   test('of zeros that are not looked at', () => {
     const bytes = Buffer.concat([noise(9), Buffer.alloc(255)]);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    memory.set(bytes, input);
+    const begun = code.crcOf(code.CRC_START.value, input, input + 9);
     for (let count = 0; count <= 255; count++)
-      expect(crcValue(crcOfZeros(crcOf(CRC_START, bytes, view, 0, 9), count))).toBe(
-        slowCrc(bytes.subarray(0, 9 + count)),
-      );
+      expect(ended(code.crcOfZeros(begun, count))).toBe(slowCrc(bytes.subarray(0, 9 + count)));
   });
 });
 
 test('moving bytes to the front', () => {
-  const list = new MoveToFront();
   const bytes = Array.from({ length: 256 }, (_, index) => (index * 7) & 255);
-  list.reset(Uint8Array.from(bytes));
+  memory.set(bytes, input);
+  code.reset();
   for (let round = 0; round < 5000; round++) {
     const place = round < 256 ? round : number(256);
     const [byte] = bytes.splice(place, 1);
     bytes.unshift(byte!);
-    expect(list.take(place)).toBe(byte);
-    expect(list.front).toBe(byte);
+    expect(code.take(place)).toBe(byte);
   }
 });
 
@@ -60,11 +61,21 @@ describe('sorted rotations', () => {
   }
 
   function undo(column: Uint8Array, origin: number): Buffer {
-    const counts = new Int32Array(256);
-    for (const byte of column) counts[byte]!++;
-    const text = new Uint8Array(900_000);
-    new Rotations().undo(column, counts, column.length, origin, text);
-    return Buffer.from(text.subarray(0, column.length));
+    const counts = new Uint32Array(256);
+    const runs: number[] = [];
+    for (let at = 0; at < column.length; ) {
+      const byte = column[at]!;
+      let end = at + 1;
+      while (column[end] === byte) end++;
+      counts[byte]! += end - at;
+      runs.push(((end - at) << 8) | byte);
+      at = end;
+    }
+    memory.set(new Uint8Array(counts.buffer), code.counts.value);
+    memory.set(new Uint8Array(Uint32Array.from(runs).buffer), code.runs.value);
+    code.closeRuns(runs.length, column.length);
+    code.undoRotations(origin);
+    return Buffer.from(memory.subarray(code.text.value, code.text.value + column.length));
   }
 
   test('of a text', () => {
@@ -102,15 +113,15 @@ describe('runs', () => {
       Array.from({ length: 400 }, (_, n) => Buffer.alloc(n, n % 3 === 0 ? 0 : n & 3)),
     );
     const text = Uint8Array.from(shortenRuns(data));
+    const output = code.output.value;
+    memory.set(text, code.text.value);
     for (const size of [1, 2, 3, 5, 31, 64, 259, 1000, 100_000]) {
-      const runs = new RunExpander(text);
-      runs.begin(text.length);
+      code.beginRuns(text.length);
       const pieces: Buffer[] = [];
-      const target = new Uint8Array(size);
-      while (!runs.done)
-        pieces.push(Buffer.from(target.subarray(0, runs.fill(target, new DataView(target.buffer), 0))));
+      while (code.isDone() === 0)
+        pieces.push(Buffer.from(memory.subarray(output, output + code.expand(size))));
       expect(Buffer.concat(pieces).equals(data), `pieces of ${size}`).toBe(true);
-      expect(runs.checksum).toBe(slowCrc(data));
+      expect(code.outputChecksum() >>> 0).toBe(slowCrc(data));
     }
   });
 });
