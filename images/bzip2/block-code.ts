@@ -49,7 +49,7 @@ export function blockCode(): BlockCode {
   } catch (error) {
     throw hostError(
       `the bzip2 decoder can't run here: ${error instanceof Error ? error.message : String(error)}`,
-      'It needs WebAssembly with vector instructions (SSE4.1 or NEON) and 25 MiB of memory; or decompress the file before.',
+      'It needs WebAssembly with vector instructions (SSE4.1 or NEON) and 30 MiB of memory; or decompress the file before.',
     );
   }
 }

@@ -22,7 +22,7 @@ const faults = [
 const [NONE, CUT] = [0, 1];
 
 /**
- * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 25 MiB of
+ * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 30 MiB of
  * memory and touches some 16 of it.
  */
 export class BlockDecoder {

@@ -58,8 +58,12 @@ export function readSymbols(): Fault {
     if (!isValid(table)) return fault(Fault.LengthsMakeNoCode, bit);
     const steps = stepsOf(table);
     let left = GROUP_SYMBOLS;
+    // 57 bits are enough for two steps.
+    let next: u64 = 0;
+    let isSecond = false;
     while (left > 0) {
-      const next = bitsAt(bit);
+      if (!isSecond) next = bitsAt(bit);
+      isSecond = !isSecond;
       let step = load<u32>(steps + ((<usize>(next >>> (64 - LOOKUP_BITS))) << 2));
       let count = (step >>> STEP_COUNT_SHIFT) & STEP_COUNT_MASK;
       if (count > left || step === 0) {
@@ -69,6 +73,7 @@ export function readSymbols(): Fault {
       }
       left -= count;
       bit += step & STEP_BITS_MASK;
+      next <<= step & STEP_BITS_MASK;
       run += weight * <u64>(step >>> STEP_RUN_SHIFT);
       const symbol = (step >>> STEP_SYMBOL_SHIFT) & STEP_SYMBOL_MASK;
       if (symbol === 0) {
