@@ -14,12 +14,13 @@ import { basename, join, resolve } from 'node:path';
 import { readableHostError, systemErrorCode } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
 import { DiagnosticError } from '../../images/diagnostic.js';
+import { digestOfFile } from './file-digest.js';
 import { acquireLock, type Lock, type LockOptions, sweepLocks } from './lock.js';
 import { makeFolder } from './make-folder.js';
 import { namesIn } from './names-in.js';
 import { type Artifact, decodeRecord, encodeRecord, type StageRecord } from './record.js';
 import { removeAll, Scratch } from './scratch.js';
-import { digestOfFile, StatCache } from './stat-cache.js';
+import { StatCache } from './stat-cache.js';
 
 /** Where stages are cached unless told otherwise. */
 export function defaultCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {

@@ -1,23 +1,9 @@
-import { createHash } from 'node:crypto';
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { type BigIntStats, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataMap } from '../../images/bytes/data-map.js';
 import { readableHostError } from '../../images/bytes/host-error.js';
 import type { Pace } from '../../images/bytes/pace.js';
-import { hostError } from '../../images/diagnostic.js';
 import { sha256 } from './canonical-json.js';
+import { digestOfFile } from './file-digest.js';
 import { thisBoot } from './process-identity.js';
 import type { Scratch } from './scratch.js';
 
@@ -40,9 +26,6 @@ const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
 const ENTRIES_MAX = 100_000;
 /** More than that many entries take. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** It stays in a processor's own cache from the reading to the hashing. */
-const PIECE_BYTES = 256 * 1024;
-const zeros = Buffer.alloc(PIECE_BYTES);
 
 /**
  * Remembers digests of files by device, inode, size and times, so that what has not changed is not read again. Trusted
@@ -164,80 +147,6 @@ function isRow(row: unknown): row is Row {
     typeof size === 'number' &&
     typeof used === 'number'
   );
-}
-
-/**
- * SHA-256 and length of a file on the host. With `data` only what has data is read: whoever wrote the file knows. Throws
- * a DiagnosticError when it can't be read or is no file.
- */
-export async function digestOfFile(
-  path: string | Buffer,
-  pace: Pace,
-  data?: DataMap,
-): Promise<{ sha256: string; size: number }> {
-  let descriptor: number | undefined;
-  try {
-    // A pipe would keep an open that waits for its other end waiting for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const status = fstatSync(descriptor);
-    if (!status.isFile() && !status.isBlockDevice())
-      throw hostError('it is no file', 'Name a file.', { file: path.toString() });
-    // A file that somebody appends to all the time would never end.
-    const end = status.isFile() ? status.size : Number.POSITIVE_INFINITY;
-    const digest = new FileDigest(descriptor, end, pace);
-    const isKnown = data?.size === end;
-    for (const range of isKnown ? data.ranges() : []) {
-      await digest.hole(range.start);
-      await digest.read(range.end);
-    }
-    if (isKnown) await digest.hole(end);
-    else await digest.read(end);
-    return digest.result();
-  } catch (cause) {
-    throw readableHostError(cause, path.toString());
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-/** Digests an open file from front to back. */
-class FileDigest {
-  private readonly hash = createHash('sha256');
-  private readonly buffer: Buffer;
-  private size = 0;
-
-  constructor(
-    private readonly descriptor: number,
-    end: number,
-    private readonly pace: Pace,
-  ) {
-    this.buffer = Buffer.allocUnsafe(Math.min(PIECE_BYTES, end));
-  }
-
-  /** Goes on to `end`, or to where the file ends by now. */
-  async read(end: number): Promise<void> {
-    const { buffer, descriptor } = this;
-    while (this.size < end) {
-      const count = readSync(descriptor, buffer, 0, Math.min(buffer.length, end - this.size), this.size);
-      if (count === 0) return;
-      await this.add(buffer.subarray(0, count));
-    }
-  }
-
-  /** The same, where there are only zeros. */
-  async hole(end: number): Promise<void> {
-    while (this.size < end) await this.add(zeros.subarray(0, Math.min(zeros.length, end - this.size)));
-  }
-
-  result(): { sha256: string; size: number } {
-    return { sha256: this.hash.digest('hex'), size: this.size };
-  }
-
-  private async add(bytes: Buffer): Promise<void> {
-    this.hash.update(bytes);
-    this.size += bytes.length;
-    if (this.pace.due()) await this.pace.breathe();
-  }
 }
 
 /** What tells whether a file has changed; undefined when it is not there. Throws a DiagnosticError when it can't. */

@@ -6,6 +6,7 @@ import { decodeTree } from '../../images/tree/tree-file.js';
 import type { Cache } from '../cache/cache.js';
 import { type Artifact, blobsOf, isSameResult, keyOf, type StageRecord } from '../cache/record.js';
 import type { UsedResult } from '../cache/remote/remote-cache.js';
+import { type AheadResult, runAhead } from './ahead.js';
 import { allOf } from './all-of.js';
 import { checkTools } from './check-tools.js';
 import { Contents } from './contents.js';
@@ -14,7 +15,7 @@ import { type HostInput, HostInputs, keyFieldsOf, movedFault, type ResolvedInput
 import { Limiter } from './limiter.js';
 import { Records } from './records.js';
 import type { RemoteResults } from './remote-results.js';
-import type { Stage } from './stage.js';
+import type { Stage, StageResult } from './stage.js';
 import type { MadeFile } from './stage-artifacts.js';
 import { runStage } from './stage-run.js';
 
@@ -59,6 +60,7 @@ const CHANGES_MAX = 100;
  */
 export class Engine {
   private known = new Map<Stage, Promise<Known>>();
+  private written = new Map<Stage, Written>();
   /** What ran in this build, by key: it holds, whatever the cache says. */
   private readonly ran = new Map<string, Known>();
   /** Runs for bytes that were not to be had, by key. */
@@ -125,6 +127,7 @@ export class Engine {
         if (changes === CHANGES_MAX)
           throw hostError('stages make other bytes each time they run', 'See the warnings above for which.');
         this.known = new Map();
+        this.written = new Map();
       }
     }
   }
@@ -214,23 +217,61 @@ export class Engine {
   }
 
   private async find(stage: Stage): Promise<Known> {
+    const ahead = this.beginAhead(stage);
+    // What it failed with is thrown where its result is needed, perhaps nowhere.
+    const settled = ahead.catch(() => {});
+    try {
+      return await this.findOrRun(stage, ahead);
+    } finally {
+      await settled;
+    }
+  }
+
+  private async findOrRun(stage: Stage, ahead: Promise<AheadResult | undefined>): Promise<Known> {
     const inputs = await this.inputsOf(stage);
     const { rerun, cache, listener } = this.options;
     if (rerun.has(stage.name) && !this.asked.has(stage)) {
       this.asked.add(stage);
-      return this.run(stage, inputs, 'asked');
+      return this.run(stage, inputs, 'asked', ahead);
     }
     const key = keyOf(await keyFieldsOf(stage, inputs));
     const ran = this.ran.get(key);
     if (ran !== undefined) return ran;
     const found = await this.records.find(stage, key);
-    if (found === undefined) return this.run(stage, inputs, 'new');
+    if (found === undefined) return this.run(stage, inputs, 'new', ahead);
     const { record, isRemote } = found;
     cache.touch([cache.recordPath(key), ...blobsOf(record).map((sha256) => cache.blobPath(sha256))]);
     const from = isRemote ? ({ from: 'remote' } as const) : {};
     listener({ type: 'stage-hit', stage: stage.name, key, bytes: bytesOf(record), ...from });
     this.usedKeys.set(key, { key, record, ran: false });
     return { key, record, ran: false };
+  }
+
+  /** Lets a stage that may do so begin when another that runs has written what it looks at; undefined for no other. */
+  private async beginAhead(stage: Stage): Promise<AheadResult | undefined> {
+    const { jobs, mayRun } = this.options;
+    const input = stage.ahead === undefined ? undefined : stage.inputs[stage.ahead];
+    if (input?.kind !== 'artifact' || jobs === 1 || mayRun?.(stage) === false) return undefined;
+    const written = this.writtenOf(input.stage);
+    const done = (): void => written.resolve(undefined);
+    this.result(input.stage).then(done, done);
+    const made = (await written.result)?.artifacts[input.artifact];
+    if (made?.kind !== 'file') return undefined;
+    return runAhead(stage, this.options, async (name) => {
+      const other = stage.inputs[name];
+      if (name === stage.ahead) return made.path;
+      if (other === undefined) throw new RangeError(`${stage.name} has no input ${name}`);
+      return other.kind === 'artifact' ? this.bytes(other.stage, other.artifact) : other.path;
+    });
+  }
+
+  private writtenOf(stage: Stage): Written {
+    let written = this.written.get(stage);
+    if (written === undefined) {
+      written = new Written();
+      this.written.set(stage, written);
+    }
+    return written;
   }
 
   /** The digests of a stage's inputs; runs the stages that make them where these are not known. */
@@ -253,7 +294,12 @@ export class Engine {
     return new Map(resolved);
   }
 
-  private async run(stage: Stage, inputs: Map<string, ResolvedInput>, reason: RunReason): Promise<Known> {
+  private async run(
+    stage: Stage,
+    inputs: Map<string, ResolvedInput>,
+    reason: RunReason,
+    ahead: Promise<AheadResult | undefined> = Promise.resolve(undefined),
+  ): Promise<Known> {
     const { cache, signal, listener, mayRun } = this.options;
     if (mayRun?.(stage) === false) {
       throw hostError(
@@ -293,6 +339,8 @@ export class Engine {
           loadTree: (sha256, path, name) => this.loadTree(sha256, path, name),
           isHostFile: (sha256) => this.hostFiles.has(sha256),
           checkUnmoved: () => this.checkUnmoved(stage),
+          ahead,
+          onWritten: (result) => this.writtenOf(stage).resolve(result),
         }),
       );
       for (const [artifact, file] of outcome.made) this.made.set(idOf(stage, artifact), file);
@@ -365,6 +413,14 @@ export class Engine {
     }
     return tree;
   }
+}
+
+/** What a stage has made, before its digests are known; undefined when it did not run. */
+class Written {
+  resolve: (result: StageResult | undefined) => void = () => {};
+  readonly result = new Promise<StageResult | undefined>((resolve) => {
+    this.resolve = resolve;
+  });
 }
 
 function vanished(stage: Stage) {

@@ -4,8 +4,8 @@ import { packContents } from '../../images/tree/pack.js';
 import type { Tree } from '../../images/tree/tree.js';
 import { encodeTree, sourcesOfTreeFile } from '../../images/tree/tree-file.js';
 import { sha256 } from '../cache/canonical-json.js';
+import { digestOfFile, digestOfFileAside } from '../cache/file-digest.js';
 import type { Artifact } from '../cache/record.js';
-import { digestOfFile } from '../cache/stat-cache.js';
 import type { NewArtifact, StageResult } from './stage.js';
 import type { StageFolders, StageRun } from './stage-run.js';
 
@@ -131,7 +131,12 @@ class Taking {
   }
 
   private async digestOf({ path, sha256, data }: NewFile): Promise<string> {
-    return sha256 ?? (await digestOfFile(path, this.run.options.pace, data)).sha256;
+    if (sha256 !== undefined) return sha256;
+    const { pace, signal, jobs } = this.run.options;
+    const known = data === undefined ? undefined : { size: data.size, ranges: [...data.ranges()] };
+    const digest =
+      jobs === 1 ? digestOfFile(path, pace, known) : digestOfFileAside(path, pace, signal, known);
+    return (await digest).sha256;
   }
 
   /** Length of a file that the stage made. What lies elsewhere, an input perhaps, is not its to give away. */

@@ -6,11 +6,12 @@ import type { Tree } from '../../images/tree/tree.js';
 import { sha256 } from '../cache/canonical-json.js';
 import type { KeyFields, StageRecord } from '../cache/record.js';
 import { removeAll, removeAllAside } from '../cache/scratch.js';
+import type { AheadResult } from './ahead.js';
 import type { Contents } from './contents.js';
 import type { EngineOptions } from './engine.js';
 import type { RunReason } from './events.js';
 import type { ResolvedInput } from './key.js';
-import type { Stage, StageContext, StageInput } from './stage.js';
+import type { Stage, StageContext, StageInput, StageResult } from './stage.js';
 import { type MadeFile, takeArtifacts } from './stage-artifacts.js';
 
 /** One run of a stage, and what it needs of the engine. */
@@ -29,6 +30,10 @@ export interface StageRun {
   isHostFile(sha256: string): boolean;
   /** Throws a DiagnosticError when something that the stage read is not what it was. */
   checkUnmoved(): Promise<void>;
+  /** What the stage has found already, if it began before its key was known. */
+  readonly ahead: Promise<AheadResult | undefined>;
+  /** Called with what the stage made before its digests are known. */
+  onWritten(result: StageResult): void;
 }
 
 export interface StageOutcome {
@@ -74,7 +79,9 @@ async function runIn(run: StageRun, folders: StageFolders): Promise<Omit<StageOu
   const { stage, key, options } = run;
   const start = performance.now();
   if (stage.keeping === 'digest') makeEmpty(folders.artifacts);
-  const result = await stage.run(contextOf(run, folders));
+  const ahead = await run.ahead;
+  const result = ahead?.result ?? (await stage.run(contextOf(run, folders)));
+  run.onWritten(result);
   const taken = await takeArtifacts(run, result, folders);
   try {
     // What the trees refer to was read only just now.
@@ -83,7 +90,7 @@ async function runIn(run: StageRun, folders: StageFolders): Promise<Omit<StageOu
     await Promise.allSettled([taken.stored]);
     throw error;
   }
-  const milliseconds = Math.round(performance.now() - start);
+  const milliseconds = ahead?.milliseconds ?? Math.round(performance.now() - start);
   const record: StageRecord = {
     stage: stage.name,
     recipe: options.recipe,

@@ -75,6 +75,11 @@ export interface Stage {
   readonly artifacts: readonly string[];
   readonly keeping: Keeping;
   /**
+   * The input, an artifact, whose digest it need not wait for. Such a stage makes no artifacts and only looks at its
+   * inputs' paths and sources: it may begin when the bytes are there, and what it found counts once its key is known.
+   */
+  readonly ahead?: string;
+  /**
    * Looks whether what it got from elsewhere is still what is there. Returns a sentence for a plan when it is not, or
    * when that can't be told; undefined when nothing has changed. `known` has the digests of its artifacts.
    */

@@ -25,6 +25,7 @@ export function gfs2CheckStage(recipe: Gfs2Recipe, rootImage: StageInput): Stage
     tools: [],
     artifacts: [],
     keeping: 'stored',
+    ahead: 'root',
     run: async (context) => {
       const result = await checkGfs2(await context.inputSource('root'), { pace: context.pace });
       return { artifacts: {}, facts: factsOf(result, image) };
@@ -66,6 +67,7 @@ export function checkStage(recipe: OpenGfsRecipe, rootImage: StageInput, lockTab
     tools: [],
     artifacts: [],
     keeping: 'stored',
+    ahead: 'root',
     run: async (context) => {
       const device = openPool([await context.inputSource('root')]);
       const result = await checkOpenGfs(device, { pace: context.pace });

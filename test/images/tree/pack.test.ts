@@ -10,7 +10,7 @@ import type { FileNode, TreeNode } from '../../../images/tree/node.js';
 import { packContents } from '../../../images/tree/pack.js';
 import type { Tree } from '../../../images/tree/tree.js';
 import { TreeBuilder } from '../../../images/tree/tree-builder.js';
-import { digestOfFile } from '../../../pipelines/cache/stat-cache.js';
+import { digestOfFile } from '../../../pipelines/cache/file-digest.js';
 import { nastyTree } from '../../fixtures/nasty-tree.js';
 import { patternContent } from '../../fixtures/pattern-source.js';
 import { plain, text, treeWith } from '../../support/small-trees.js';

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   type BigIntStats,
@@ -15,12 +13,10 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { DataMap } from '../../../images/bytes/data-map.js';
 import { Pace } from '../../../images/bytes/pace.js';
-import { SparseFile } from '../../../images/bytes/sparse-file.js';
 import { sha256 } from '../../../pipelines/cache/canonical-json.js';
 import { Scratch } from '../../../pipelines/cache/scratch.js';
-import { digestOfFile, StatCache } from '../../../pipelines/cache/stat-cache.js';
+import { StatCache } from '../../../pipelines/cache/stat-cache.js';
 import { withPatchedFs } from '../../support/patched-fs.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -249,41 +245,4 @@ test('a link to the file has its digest, a new hard link too', async () => {
   await cache.digest(path, new Pace());
   linkSync(path, join(folder, 'link'));
   expect((await cache.digest(join(folder, 'link'), new Pace())).sha256).toBe(sha256('one'));
-});
-
-test('what is no file is a clear error and not waited for', async () => {
-  const { folder } = rig();
-  execFileSync('mkfifo', [join(folder, 'pipe')]);
-  await expect(digestOfFile(join(folder, 'pipe'), new Pace())).rejects.toThrow('it is no file');
-  await expect(digestOfFile(folder, new Pace())).rejects.toThrow('it is no file');
-  await expect(digestOfFile('/dev/zero', new Pace())).rejects.toThrow('it is no file');
-  await expect(digestOfFile(join(folder, 'none'), new Pace())).rejects.toThrow('no such file');
-});
-
-test('the digest of a file whose writer knows what has data is that of all its bytes', async () => {
-  const { path } = rig();
-  const MIB = 1024 * 1024;
-  const file = SparseFile.create(path, 5 * MIB + 7);
-  const noise = randomBytes(MIB);
-  const parts = [
-    [0, 1],
-    [4096, 10_000],
-    [MIB - 5, 10],
-    [3 * MIB, MIB],
-    [5 * MIB + 6, 1],
-  ] as const;
-  for (const [offset, length] of parts) file.write(noise.subarray(0, length), offset);
-  file.close();
-  const expected = { sha256: createHash('sha256').update(readFileSync(path)).digest('hex'), size: file.size };
-  expect(await digestOfFile(path, new Pace(), file.data)).toEqual(expected);
-  expect(await digestOfFile(path, new Pace())).toEqual(expected);
-  // Data that the map does not have shows that nothing else is read.
-  writeFileSync(path, 'x', { flag: 'r+', encoding: 'latin1' });
-  const none = new DataMap(file.size);
-  const zeros = createHash('sha256').update(Buffer.alloc(file.size)).digest('hex');
-  expect(await digestOfFile(path, new Pace(), none)).toEqual({ sha256: zeros, size: file.size });
-  // A map of a file of another length is of no use.
-  appendFileSync(path, 'y');
-  const whole = createHash('sha256').update(readFileSync(path)).digest('hex');
-  expect((await digestOfFile(path, new Pace(), file.data)).sha256).toBe(whole);
 });
