@@ -29,6 +29,8 @@ export interface DecodedSink {
   begin(): void;
   /** Takes the next bytes, which are valid until it returns. */
   write(bytes: Uint8Array): void;
+  /** May be called instead where the next bytes are so many zeros. */
+  zeros?(count: number): void;
 }
 
 /**
@@ -67,6 +69,7 @@ async function decodeBzip2File(path: string, sink: DecodedSink, options: DecodeO
       jobs: threadsOf(options),
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onProgress }),
+      ...(sink.zeros === undefined ? {} : { onZeros: (count: number) => sink.zeros?.(count) }),
     });
   } finally {
     source.close();

@@ -68,6 +68,8 @@ function identify(path: string): { compression: Compression; totalIn: number } {
   }
 }
 
+const zeroPiece = Buffer.alloc(256 * 1024);
+
 /** The destination, as it grows. */
 class UnpackedFile {
   private file: SparseStream | undefined;
@@ -88,6 +90,13 @@ class UnpackedFile {
     this.file?.append(bytes);
     this.hash.update(bytes);
     this.size += bytes.length;
+  }
+
+  zeros(count: number): void {
+    this.file?.skip(count);
+    for (let left = count; left > 0; left -= zeroPiece.length)
+      this.hash.update(left < zeroPiece.length ? zeroPiece.subarray(0, left) : zeroPiece);
+    this.size += count;
   }
 
   /** Closes the file and returns the digest of what is in it. */

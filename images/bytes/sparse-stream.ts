@@ -41,6 +41,11 @@ export class SparseStream {
     this.position += bytes.length;
   }
 
+  /** So many zeros. */
+  skip(bytes: number): void {
+    this.position += bytes;
+  }
+
   /** Sets the final length, which ends in a hole if zeros came last, and closes. */
   close(): void {
     if (this.descriptor < 0) return;

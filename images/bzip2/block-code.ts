@@ -22,6 +22,7 @@ export interface BlockCode {
   readBlock(bit: number): number;
   unrotate(bit: number): number;
   expand(capacity: number): number;
+  isZeroOutput(count: number): number;
   isDone(): number;
   isUnfinished(): number;
   outputChecksum(): number;

@@ -21,6 +21,9 @@ const faults = [
 ];
 const [NONE, CUT] = [0, 1];
 
+/** Fewer zeros are data like any other. */
+const ZEROS_BYTES = 4096;
+
 /**
  * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 30 MiB of
  * memory and touches some 16 of it.
@@ -28,6 +31,12 @@ const [NONE, CUT] = [0, 1];
 export class BlockDecoder {
   private readonly code: BlockCode = blockCode();
   private readonly memory = new Uint8Array(this.code.memory.buffer);
+  private readonly output = this.code.output.value;
+  /** Data that has come out and waits for a target: part of `memory`. */
+  private waitingFrom = this.output;
+  private waitingEnd = this.output;
+  /** Zeros that come before it. */
+  private zeros = 0;
 
   /** Most compressed bytes that `open` takes. */
   readonly windowBytes = this.code.WINDOW_BYTES.value;
@@ -52,6 +61,8 @@ export class BlockDecoder {
     const { code } = this;
     this.check(code.readBlock(bit));
     this.check(code.unrotate(bit));
+    this.waitingFrom = this.waitingEnd;
+    this.zeros = 0;
     if (code.randomised.value !== 0)
       derandomise(this.memory.subarray(code.text.value, code.text.value + MAX_BLOCK_BYTES), this.length);
   }
@@ -73,20 +84,39 @@ export class BlockDecoder {
 
   /** Whether all of the block's data has come out. */
   get done(): boolean {
-    return this.code.isDone() !== 0;
+    return this.zeros === 0 && this.waitingFrom === this.waitingEnd && this.code.isDone() !== 0;
   }
 
-  /** Writes data to `target` from `from` on; returns where it ended: at the end of the block or of the target. */
+  /** How many zeros come next. They are in no buffer: images are full of them. */
+  takeZeros(): number {
+    if (this.zeros === 0) this.expand();
+    const { zeros } = this;
+    this.zeros = 0;
+    return zeros;
+  }
+
+  /** Writes data to `target` from `from` on; returns where it ended: at the end of block or target, or before zeros. */
   fill(target: Uint8Array, from: number): number {
-    const { code, memory } = this;
-    const start = code.output.value;
     let at = from;
-    while (at < target.length && !this.done) {
-      const bytes = code.expand(Math.min(code.OUTPUT_BYTES.value, target.length - at));
-      target.set(memory.subarray(start, start + bytes), at);
-      at += bytes;
+    while (at < target.length) {
+      this.expand();
+      const count = Math.min(this.waitingEnd - this.waitingFrom, target.length - at);
+      if (this.zeros > 0 || count === 0) break;
+      target.set(this.memory.subarray(this.waitingFrom, this.waitingFrom + count), at);
+      this.waitingFrom += count;
+      at += count;
     }
     return at;
+  }
+
+  /** Lets more come out where nothing waits: zeros as long as there are only zeros. */
+  private expand(): void {
+    const { code, output } = this;
+    while (this.waitingFrom === this.waitingEnd && code.isDone() === 0) {
+      const count = code.expand(code.OUTPUT_BYTES.value);
+      if (count >= ZEROS_BYTES && code.isZeroOutput(count) !== 0) this.zeros += count;
+      else [this.waitingFrom, this.waitingEnd] = [output, output + count];
+    }
   }
 
   /** Says what is wrong with a block of which all has come out; undefined for nothing. */

@@ -4,6 +4,7 @@ import type { ByteSource } from '../bytes/byte-source.js';
 import { hostError } from '../diagnostic.js';
 import { MAX_COMPRESSED_BYTES } from './format.js';
 import { possibleBlocks } from './scanner.js';
+import type { Bzip2Sink } from './sink.js';
 import type { BlockEnd, Chunk, Job, Part, Release, WorkerSettings } from './worker-messages.js';
 
 const entry = new URL('./worker.js', import.meta.url);
@@ -68,10 +69,10 @@ export class BlocksAhead {
   }
 
   /**
-   * Gives the data of the block at `bit` to `write`, and returns how it ended; undefined, and no data, when it has
+   * Gives the data of the block at `bit` to `sink`, and returns how it ended; undefined, and no data, when it has
    * not been decoded. Each call must ask for a later place. Throws a DiagnosticError when a thread failed.
    */
-  async take(bit: number, write: (bytes: Uint8Array) => void): Promise<BlockEnd | undefined> {
+  async take(bit: number, sink: Bzip2Sink): Promise<BlockEnd | undefined> {
     for (;;) {
       const next = await this.nextPart();
       if (next === undefined) return undefined;
@@ -85,7 +86,8 @@ export class BlocksAhead {
       }
       // The next place that looked like a block was none, and so this one's bytes were cut off there.
       if (part.end?.fault?.cut === true && !job.toEnd) return undefined;
-      if (part.bytes > 0) write(bytes);
+      if (part.bytes > 0) sink.write(bytes);
+      if (part.zeros > 0) sink.zeros(part.zeros);
       if (part.end !== undefined) return inSource(part.end, job.start * 8);
     }
   }

@@ -15,6 +15,7 @@ import {
   STREAM_MAGIC,
 } from './format.js';
 import { magicAt } from './scanner.js';
+import { type Bzip2Sink, writeZeros } from './sink.js';
 import type { BlockEnd } from './worker-messages.js';
 
 /** More threads than this are not kept busy by the one that takes their data. */
@@ -34,6 +35,8 @@ export interface Bzip2Options {
   readonly signal?: AbortSignal;
   /** Called now and then with the compressed bytes done so far. */
   onProgress?(bytesIn: number): void;
+  /** Called instead of `write` where many zeros come. */
+  onZeros?(count: number): void;
 }
 
 /**
@@ -63,14 +66,26 @@ class Bzip2File {
   private readonly pace: Pace;
   private blocks = 0;
   private here: BlocksHere | undefined;
+  private readonly sink: Bzip2Sink;
 
   constructor(
     private readonly source: ByteSource,
-    private readonly write: (bytes: Uint8Array) => void,
+    write: (bytes: Uint8Array) => void,
     private readonly options: Bzip2Options,
     private readonly ahead: BlocksAhead | undefined,
   ) {
     this.pace = new Pace(options.signal);
+    this.sink = {
+      write: (bytes) => {
+        this.pace.check();
+        write(bytes);
+      },
+      zeros: (count) => {
+        this.pace.check();
+        if (options.onZeros === undefined) writeZeros(write, count);
+        else options.onZeros(count);
+      },
+    };
   }
 
   async decode(): Promise<void> {
@@ -126,11 +141,7 @@ class Bzip2File {
 
   private async decodeBlock(bit: number, level: number): Promise<BlockEnd> {
     this.blocks++;
-    const write = (bytes: Uint8Array): void => {
-      this.pace.check();
-      this.write(bytes);
-    };
-    const end = (await this.ahead?.take(bit, write)) ?? (await this.decodeHere(bit, write));
+    const end = (await this.ahead?.take(bit, this.sink)) ?? (await this.decodeHere(bit));
     if (end.fault !== undefined) {
       const message = end.fault.cut ? 'it is cut off' : end.fault.message;
       throw this.fail(Math.floor(end.fault.bit / 8), `block ${this.blocks}: ${message}`);
@@ -142,9 +153,9 @@ class Bzip2File {
     return end;
   }
 
-  private decodeHere(bit: number, write: (bytes: Uint8Array) => void): Promise<BlockEnd> {
+  private decodeHere(bit: number): Promise<BlockEnd> {
     this.here ??= new BlocksHere(this.source);
-    return this.here.decode(bit, write, this.pace);
+    return this.here.decode(bit, this.sink, this.pace);
   }
 
   /** The 48 bits at a place, followed by zeros where the file ends. */
@@ -184,8 +195,8 @@ class BlocksHere {
 
   constructor(private readonly source: ByteSource) {}
 
-  /** Gives the data of the block at `bit` to `write`, and returns how it ended. */
-  async decode(bit: number, write: (bytes: Uint8Array) => void, pace: Pace): Promise<BlockEnd> {
+  /** Gives the data of the block at `bit` to `sink`, and returns how it ended. */
+  async decode(bit: number, sink: Bzip2Sink, pace: Pace): Promise<BlockEnd> {
     const { decoder, chunk } = this;
     this.openAt(Math.floor(bit / 8));
     const base = this.start * 8;
@@ -197,7 +208,9 @@ class BlocksHere {
       return { endBit: 0, length: 0, checksum: 0, fault: { message, bit: fault.bit + base, cut } };
     }
     while (!decoder.done) {
-      write(chunk.subarray(0, decoder.fill(chunk, 0)));
+      const zeros = decoder.takeZeros();
+      if (zeros > 0) sink.zeros(zeros);
+      else sink.write(chunk.subarray(0, decoder.fill(chunk, 0)));
       if (pace.due()) await pace.breathe();
     }
     if (pace.due()) await pace.breathe();

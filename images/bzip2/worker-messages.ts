@@ -34,11 +34,12 @@ export interface BlockFault {
   readonly cut: boolean;
 }
 
-/** Some data of a block, one behind the other in a chunk. */
+/** Some data of a block, one behind the other in a chunk: bytes that lie there, or zeros that lie nowhere. */
 export interface Part {
   /** Which of the job's possible blocks. */
   readonly index: number;
   readonly bytes: number;
+  readonly zeros: number;
   /** Set with the block's last part. */
   readonly end?: BlockEnd;
 }

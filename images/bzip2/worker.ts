@@ -47,19 +47,25 @@ class BlockWorker {
     } catch (fault) {
       if (!(fault instanceof Bzip2Fault)) throw fault;
       const { message, cut } = fault;
-      this.parts.push({ index, bytes: 0, end: { ...nothing, fault: { message, bit: fault.bit, cut } } });
+      this.parts.push({
+        index,
+        bytes: 0,
+        zeros: 0,
+        end: { ...nothing, fault: { message, bit: fault.bit, cut } },
+      });
       return;
     }
     for (;;) {
+      const zeros = decoder.takeZeros();
       if (this.filled === this.target.length) await this.renew();
       const from = this.filled;
-      this.filled = decoder.fill(this.target, from);
-      const bytes = this.filled - from;
+      if (zeros === 0) this.filled = decoder.fill(this.target, from);
+      const part = { index, bytes: this.filled - from, zeros };
       if (decoder.done) {
-        this.parts.push({ index, bytes, end: this.endOf(bit) });
+        this.parts.push({ ...part, end: this.endOf(bit) });
         return;
       }
-      this.parts.push({ index, bytes });
+      this.parts.push(part);
     }
   }
 

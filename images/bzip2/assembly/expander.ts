@@ -3,10 +3,10 @@ import { RUN_BYTES } from './format';
 import { text } from './rotations';
 
 /** Most bytes that come out at once. */
-export const OUTPUT_BYTES: u32 = 256 * 1024;
+export const OUTPUT_BYTES: u32 = 64 * 1024;
 
 /** What comes out; copying may write a little further. */
-export const output: usize = memory.data(256 * 1024 + 64, 64);
+export const output: usize = memory.data(64 * 1024 + 64, 64);
 
 /** From here on it is worth while to leave zeros out of the checksum's loop. */
 const LONG_RUN: u32 = 32;
@@ -88,6 +88,15 @@ export function expand(capacity: u32): u32 {
   }
   crc = crcOf(crc, summed, at);
   return <u32>(at - output);
+}
+
+/** Whether the first `count` bytes of what came out are all zeros. */
+export function isZeroOutput(count: u32): bool {
+  let at = output;
+  for (const whole = output + (count & ~15); at < whole; at += 16)
+    if (v128.any_true(v128.load(at))) return false;
+  for (const end = output + count; at < end; at++) if (load<u8>(at) !== 0) return false;
+  return true;
 }
 
 /** Where the first four equal bytes begin; the text's end or behind it when there are none. */

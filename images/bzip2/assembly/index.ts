@@ -3,7 +3,16 @@
  * ../block-decoder.ts is what calls it.
  */
 import { prepareChecksums } from './crc';
-import { beginRuns, expand, isDone, isUnfinished, OUTPUT_BYTES, output, outputChecksum } from './expander';
+import {
+  beginRuns,
+  expand,
+  isDone,
+  isUnfinished,
+  isZeroOutput,
+  OUTPUT_BYTES,
+  output,
+  outputChecksum,
+} from './expander';
 import { Fault, fault, faultBit, faultNumber } from './fault';
 import { checksum, origin, randomised, readHeader } from './header';
 import { prepareMoves } from './move-to-front';
@@ -20,6 +29,7 @@ export {
   faultNumber,
   isDone,
   isUnfinished,
+  isZeroOutput,
   OUTPUT_BYTES,
   openWindow,
   output,
