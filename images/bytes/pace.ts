@@ -10,7 +10,7 @@ const SLICE_MILLISECONDS = 40;
 export class Pace {
   private last = performance.now();
 
-  constructor(private readonly signal?: AbortSignal) {}
+  constructor(readonly signal?: AbortSignal) {}
 
   /** True when the work should `await breathe()` now. */
   due(): boolean {

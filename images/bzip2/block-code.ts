@@ -7,6 +7,7 @@ export interface BlockCode {
   readonly window: Constant;
   readonly WINDOW_BYTES: Constant;
   readonly PADDING_BYTES: Constant;
+  readonly pairs: Constant;
   readonly text: Constant;
   readonly output: Constant;
   readonly OUTPUT_BYTES: Constant;
@@ -19,6 +20,7 @@ export interface BlockCode {
   readonly faultNumber: Constant;
 
   openWindow(length: number): void;
+  findPair(from: number, to: number, step: number): number;
   readBlock(bit: number): number;
   unrotate(bit: number): number;
   expand(capacity: number): number;

@@ -5,7 +5,7 @@ import { type DigestAnswer, type DigestTask, digestOfFile } from './file-digest.
 
 async function answerOf({ path, data }: DigestTask): Promise<DigestAnswer> {
   try {
-    return await digestOfFile(path, new Pace(), data);
+    return await digestOfFile(typeof path === 'string' ? path : Buffer.from(path), new Pace(), data);
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     return { fault: error.diagnostics };

@@ -30,7 +30,7 @@ export interface KnownData {
 
 /** What the thread is asked, and what it answers. */
 export interface DigestTask {
-  readonly path: string;
+  readonly path: string | Uint8Array;
   readonly data?: KnownData;
 }
 export type DigestAnswer = FileDigest | { readonly fault: DiagnosticError['diagnostics'] };
@@ -70,18 +70,16 @@ export async function digestOfFile(path: string | Buffer, pace: Pace, data?: Kno
  * where the sources run as they are, uncompiled. An abort ends it.
  */
 export async function digestOfFileAside(
-  path: string,
+  path: string | Buffer,
   pace: Pace,
-  signal: AbortSignal,
   data?: KnownData,
 ): Promise<FileDigest> {
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size < ASIDE_BYTES || !existsSync(workerEntry)) return digestOfFile(path, pace, data);
+  if (sizeOf(path) < ASIDE_BYTES || !existsSync(workerEntry)) return digestOfFile(path, pace, data);
   const task: DigestTask = data === undefined ? { path } : { path, data };
   const worker = new Worker(workerEntry, { workerData: task });
   const onAbort = (): void => void worker.terminate();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
+  pace.signal?.addEventListener('abort', onAbort, { once: true });
+  if (pace.signal?.aborted === true) onAbort();
   try {
     const answer = await new Promise<DigestAnswer>((resolve, reject) => {
       const fail = (reason: string): void =>
@@ -96,8 +94,17 @@ export async function digestOfFileAside(
     pace.check();
     throw error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    pace.signal?.removeEventListener('abort', onAbort);
     await worker.terminate();
+  }
+}
+
+/** Length of a file in bytes; 0 where it can't be told: who opens it says why. */
+function sizeOf(path: string | Buffer): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
   }
 }
 

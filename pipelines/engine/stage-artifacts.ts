@@ -132,10 +132,9 @@ class Taking {
 
   private async digestOf({ path, sha256, data }: NewFile): Promise<string> {
     if (sha256 !== undefined) return sha256;
-    const { pace, signal, jobs } = this.run.options;
+    const { pace, jobs } = this.run.options;
     const known = data === undefined ? undefined : { size: data.size, ranges: [...data.ranges()] };
-    const digest =
-      jobs === 1 ? digestOfFile(path, pace, known) : digestOfFileAside(path, pace, signal, known);
+    const digest = jobs === 1 ? digestOfFile(path, pace, known) : digestOfFileAside(path, pace, known);
     return (await digest).sha256;
   }
 

@@ -17,6 +17,7 @@ import { Fault, fault, faultBit, faultNumber } from './fault';
 import { checksum, origin, randomised, readHeader } from './header';
 import { prepareMoves } from './move-to-front';
 import { text, undoRotations } from './rotations';
+import { findPair, pairs } from './scanner';
 import { columnBytes, readSymbols, symbolsEnd } from './symbols';
 import { openWindow, PADDING_BYTES, WINDOW_BYTES, window } from './window';
 
@@ -27,6 +28,7 @@ export {
   expand,
   faultBit,
   faultNumber,
+  findPair,
   isDone,
   isUnfinished,
   isZeroOutput,
@@ -35,6 +37,7 @@ export {
   output,
   outputChecksum,
   PADDING_BYTES,
+  pairs,
   randomised,
   symbolsEnd,
   text,
