@@ -14,9 +14,6 @@ const PROGRESS_MILLISECONDS = 100;
 /** So much of what a program complains of is kept. */
 const COMPLAINT_BYTES = 4096;
 
-/** A program ended with an error: what it said. The data is damaged, or cut, or nothing that it takes. */
-class ProgramFailed extends Error {}
-
 /** The program that is needed is not on this host. */
 export class ProgramMissing extends Error {
   constructor(readonly program: DecoderProgram) {
@@ -44,7 +41,8 @@ export interface ProgramOptions {
  * Runs a program over a file and gives what it writes to `sink`. The program gets the file opened, so that no name
  * can be taken for an option. Whatever happens, it has ended when this returns; on an abort it is killed.
  *
- * Throws ProgramMissing, ProgramFailed, a DiagnosticError when the file can't be read, or what `sink` throws.
+ * Throws ProgramMissing, an Error with what the program complains of (the data is damaged, cut, or nothing that it takes),
+ * a DiagnosticError when the file can't be read, or what `sink` throws.
  */
 export async function decodeWithProgram(
   program: DecoderProgram,
@@ -98,7 +96,7 @@ async function runProgram(
     if (copy.status === 'rejected') throw copy.reason;
     const [code, killer] = end.value;
     if (code !== 0)
-      throw new ProgramFailed(complaint.trim().split('\n')[0] || `${program} ended with ${code ?? killer}`);
+      throw new Error(complaint.trim().split('\n')[0] || `${program} ended with ${code ?? killer}`);
   } finally {
     signal?.removeEventListener('abort', kill);
   }

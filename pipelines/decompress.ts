@@ -60,19 +60,15 @@ async function decompress(
   copy: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  let file: SparseStream | undefined;
+  const file = new SparseStream(copy, `${copy} (decompressed ${path})`);
   const sink = {
-    begin: (): void => {
-      file?.abandon();
-      rmSync(copy, { force: true });
-      file = new SparseStream(copy, `${copy} (decompressed ${path})`);
-    },
-    write: (bytes: Uint8Array): void => file?.append(bytes),
+    write: (bytes: Uint8Array): void => file.append(bytes),
+    zeros: (count: number): void => file.skip(count),
   };
   try {
     await decodeFile(path, compression, sink, signal === undefined ? {} : { signal });
-    file?.close();
+    file.close();
   } finally {
-    file?.abandon();
+    file.abandon();
   }
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { FileSource } from '../images/bytes/byte-source.js';
 import { SparseStream } from '../images/bytes/sparse-stream.js';
 import { imageError } from '../images/diagnostic.js';
@@ -72,44 +71,37 @@ const zeroPiece = Buffer.alloc(256 * 1024);
 
 /** The destination, as it grows. */
 class UnpackedFile {
-  private file: SparseStream | undefined;
-  private hash = createHash('sha256');
+  private readonly file: SparseStream;
+  private readonly hash = createHash('sha256');
+
+  constructor(path: string) {
+    this.file = new SparseStream(path);
+  }
+
   /** Bytes written. */
-  size = 0;
-
-  constructor(private readonly path: string) {}
-
-  begin(): void {
-    this.discard();
-    this.file = new SparseStream(this.path);
-    this.hash = createHash('sha256');
-    this.size = 0;
+  get size(): number {
+    return this.file.size;
   }
 
   write(bytes: Uint8Array): void {
-    this.file?.append(bytes);
+    this.file.append(bytes);
     this.hash.update(bytes);
-    this.size += bytes.length;
   }
 
   zeros(count: number): void {
-    this.file?.skip(count);
+    this.file.skip(count);
     for (let left = count; left > 0; left -= zeroPiece.length)
       this.hash.update(left < zeroPiece.length ? zeroPiece.subarray(0, left) : zeroPiece);
-    this.size += count;
   }
 
   /** Closes the file and returns the digest of what is in it. */
   finish(): string {
-    this.file?.close();
+    this.file.close();
     return this.hash.digest('hex');
   }
 
-  /** Removes the file, if this has made it. */
+  /** Closes and removes the file. */
   discard(): void {
-    if (this.file === undefined) return;
-    this.file.abandon();
-    this.file = undefined;
-    rmSync(this.path, { force: true });
+    this.file.discard();
   }
 }

@@ -15,8 +15,10 @@ const compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const [dist, made] = [join(root, 'dist'), join(root, `dist.${process.pid}`)];
 try {
   const compiling = spawn(process.execPath, [compiler, '-p', root, '--outDir', made], { stdio: 'inherit' });
-  const [[status]] = await Promise.all([once(compiling, 'exit'), compileBlockDecoder(made)]);
-  if (status === 0) {
+  const [types, assembly] = await Promise.allSettled([once(compiling, 'exit'), compileBlockDecoder(made)]);
+  if (assembly.status === 'rejected') throw assembly.reason;
+  if (types.status === 'rejected') throw types.reason;
+  if (types.value[0] === 0) {
     rmSync(dist, { recursive: true, force: true });
     renameSync(made, dist);
   } else process.exitCode = 1;

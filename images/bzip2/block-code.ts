@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { hostError } from '../diagnostic.js';
 
 /** What `assembly/index.ts` exports: addresses and sizes are in bytes of its memory, places in bits of the window. */
@@ -45,14 +46,13 @@ let code: object | undefined;
 
 /** An instance with a memory of its own. Throws a DiagnosticError where the host can't run it. */
 export function blockCode(): BlockCode {
-  const bytes = readFileSync(compiled);
   try {
-    code ??= new WebAssembly.Module(bytes);
+    code ??= new WebAssembly.Module(readFileSync(compiled));
     return new WebAssembly.Instance(code).exports as BlockCode;
   } catch (error) {
     throw hostError(
       `the bzip2 decoder can't run here: ${error instanceof Error ? error.message : String(error)}`,
-      'It needs WebAssembly with vector instructions (SSE4.1 or NEON) and 30 MiB of memory; or decompress the file before.',
+      `It needs ${fileURLToPath(compiled)}, a processor with vector instructions (SSE4.1 or NEON), and 27 MiB of memory; or decompress the file yourself.`,
     );
   }
 }

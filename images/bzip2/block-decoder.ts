@@ -25,7 +25,7 @@ const [NONE, CUT] = [0, 1];
 const ZEROS_BYTES = 4096;
 
 /**
- * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 30 MiB of
+ * Decodes one block after the other, in any order. The work is done by WebAssembly (assembly/), which has 27 MiB of
  * memory and touches some 16 of it.
  */
 export class BlockDecoder {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ByteSource } from '../bytes/byte-source.js';
+import type { Pace } from '../bytes/pace.js';
 import { hostError } from '../diagnostic.js';
 import { MAX_COMPRESSED_BYTES } from './format.js';
 import { possibleBlocks } from './scanner.js';
@@ -11,7 +12,7 @@ const entry = new URL('./worker.js', import.meta.url);
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Data that may wait to be asked for, of all workers together; each has at least three chunks. */
+/** Data, but for zeros, that may wait to be asked for, of all workers together; each has at least three chunks. */
 const WAITING_BYTES = 32 * CHUNK_BYTES;
 
 /** A job takes as many blocks as begin in so many bytes: messages cost more than they hold. */
@@ -65,14 +66,19 @@ export class BlocksAhead {
     this.places = possibleBlocks(source);
     this.nextPlace = this.places.next().value ?? undefined;
     this.workers = Array.from({ length: workers }, () => new WorkerThread(settings));
-    this.giveJobs();
+    try {
+      this.giveJobs();
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
   }
 
   /**
    * Gives the data of the block at `bit` to `sink`, and returns how it ended; undefined, and no data, when it has
    * not been decoded. Each call must ask for a later place. Throws a DiagnosticError when a thread failed.
    */
-  async take(bit: number, sink: Bzip2Sink): Promise<BlockEnd | undefined> {
+  async take(bit: number, sink: Bzip2Sink, pace: Pace): Promise<BlockEnd | undefined> {
     for (;;) {
       const next = await this.nextPart();
       if (next === undefined) return undefined;
@@ -88,6 +94,8 @@ export class BlocksAhead {
       if (part.end?.fault?.cut === true && !job.toEnd) return undefined;
       if (part.bytes > 0) sink.write(bytes);
       if (part.zeros > 0) sink.zeros(part.zeros);
+      // A message of a few bytes may stand for hundreds of megabytes of zeros.
+      if (pace.due()) await pace.breathe();
       if (part.end !== undefined) return inSource(part.end, job.start * 8);
     }
   }
@@ -178,7 +186,7 @@ class WorkerThread {
   private wake: (() => void) | undefined;
 
   constructor(settings: WorkerSettings) {
-    this.worker = new Worker(entry, { workerData: settings });
+    this.worker = new Worker(entry, { workerData: settings, execArgv: [] });
     this.worker.on('message', (chunk: Chunk) => {
       this.chunks.push(chunk);
       this.wake?.();

@@ -141,7 +141,7 @@ class Bzip2File {
 
   private async decodeBlock(bit: number, level: number): Promise<BlockEnd> {
     this.blocks++;
-    const end = (await this.ahead?.take(bit, this.sink)) ?? (await this.decodeHere(bit));
+    const end = (await this.ahead?.take(bit, this.sink, this.pace)) ?? (await this.decodeHere(bit));
     if (end.fault !== undefined) {
       const message = end.fault.cut ? 'it is cut off' : end.fault.message;
       throw this.fail(Math.floor(end.fault.bit / 8), `block ${this.blocks}: ${message}`);

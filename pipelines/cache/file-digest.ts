@@ -76,7 +76,7 @@ export async function digestOfFileAside(
 ): Promise<FileDigest> {
   if (sizeOf(path) < ASIDE_BYTES || !existsSync(workerEntry)) return digestOfFile(path, pace, data);
   const task: DigestTask = data === undefined ? { path } : { path, data };
-  const worker = new Worker(workerEntry, { workerData: task });
+  const worker = new Worker(workerEntry, { workerData: task, execArgv: [] });
   const onAbort = (): void => void worker.terminate();
   pace.signal?.addEventListener('abort', onAbort, { once: true });
   if (pace.signal?.aborted === true) onAbort();

@@ -1,5 +1,5 @@
 import { type ByteSource, FileSource } from '../../images/bytes/byte-source.js';
-import type { EngineOptions } from './engine.js';
+import { Pace } from '../../images/bytes/pace.js';
 import type { Stage, StageContext, StageResult } from './stage.js';
 
 /** What a stage found that began before its key was known. */
@@ -10,11 +10,12 @@ export interface AheadResult {
 
 /**
  * Runs a stage that only looks (see `Stage.ahead`) with the files of its inputs where `pathOf` says. Throws what the
- * stage throws.
+ * stage throws, which an abort ends.
  */
 export async function runAhead(
   stage: Stage,
-  { pace, signal, jobs }: EngineOptions,
+  signal: AbortSignal,
+  jobs: number,
   pathOf: (input: string) => Promise<string>,
 ): Promise<AheadResult> {
   const start = performance.now();
@@ -23,7 +24,7 @@ export async function runAhead(
     throw new RangeError(`${stage.name} begins ahead, so it has no ${what}`);
   };
   const context: StageContext = {
-    pace,
+    pace: new Pace(signal),
     signal,
     jobs,
     get work() {
@@ -41,7 +42,7 @@ export async function runAhead(
     inputIsExecutable: unknown('modes'),
     partialDownload: unknown('downloads'),
     outputPath: unknown('artifacts'),
-    // It is shown once it has its turn, and then it is done.
+    // It is shown when it has its turn, and then it is done.
     progress: () => {},
     output: unknown('output'),
     warning: unknown('warnings'),

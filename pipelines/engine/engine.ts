@@ -217,12 +217,14 @@ export class Engine {
   }
 
   private async find(stage: Stage): Promise<Known> {
-    const ahead = this.beginAhead(stage);
+    const needless = new AbortController();
+    const ahead = this.beginAhead(stage, needless.signal);
     // What it failed with is thrown where its result is needed, perhaps nowhere.
     const settled = ahead.catch(() => {});
     try {
       return await this.findOrRun(stage, ahead);
     } finally {
+      needless.abort();
       await settled;
     }
   }
@@ -248,16 +250,18 @@ export class Engine {
   }
 
   /** Lets a stage that may do so begin when another that runs has written what it looks at; undefined for no other. */
-  private async beginAhead(stage: Stage): Promise<AheadResult | undefined> {
-    const { jobs, mayRun } = this.options;
+  private async beginAhead(stage: Stage, needless: AbortSignal): Promise<AheadResult | undefined> {
+    const { jobs, mayRun, signal } = this.options;
     const input = stage.ahead === undefined ? undefined : stage.inputs[stage.ahead];
     if (input?.kind !== 'artifact' || jobs === 1 || mayRun?.(stage) === false) return undefined;
+    // A file that the cache takes is moved there.
+    if (input.stage.keeping !== 'digest') return undefined;
     const written = this.writtenOf(input.stage);
     const done = (): void => written.resolve(undefined);
     this.result(input.stage).then(done, done);
     const made = (await written.result)?.artifacts[input.artifact];
     if (made?.kind !== 'file') return undefined;
-    return runAhead(stage, this.options, async (name) => {
+    return runAhead(stage, AbortSignal.any([signal, needless]), jobs, async (name) => {
       const other = stage.inputs[name];
       if (name === stage.ahead) return made.path;
       if (other === undefined) throw new RangeError(`${stage.name} has no input ${name}`);
@@ -315,6 +319,8 @@ export class Engine {
     // What it reads is there before it takes its turn: a stage that waits for another must not hold one.
     for (const input of Object.values(stage.inputs))
       if (input.kind === 'artifact') await this.bytes(input.stage, input.artifact);
+    // The same goes for what it has begun with; a failure of that comes to light when it runs.
+    await ahead.catch(() => {});
     const onWait = ({ pid }: { pid: number }): void =>
       listener({ type: 'stage-wait', stage: stage.name, process: pid });
     const lock = await cache.lock(key, { signal, onWait });

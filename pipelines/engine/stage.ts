@@ -75,7 +75,7 @@ export interface Stage {
   readonly artifacts: readonly string[];
   readonly keeping: Keeping;
   /**
-   * The input, an artifact, whose digest it need not wait for. Such a stage makes no artifacts and only looks at its
+   * The input, a file that the cache does not keep, whose digest it need not wait for. Such a stage makes no artifacts and only looks at its
    * inputs' paths and sources: it may begin when the bytes are there, and what it found counts once its key is known.
    */
   readonly ahead?: string;

@@ -50,13 +50,9 @@ async function decoded(
   path: string,
   { scratch = tmpdir(), signal }: UncompressOptions,
 ): Promise<Buffer> {
-  let pieces: Buffer[] = [];
+  const pieces: Buffer[] = [];
   let length = 0;
   const sink = {
-    begin: (): void => {
-      pieces = [];
-      length = 0;
-    },
     write: (piece: Uint8Array): void => {
       length += piece.length;
       if (length > MODULE_BYTES_MAX) throw tooLarge(path);

@@ -48,10 +48,10 @@ export function outputChecksum(): u32 {
 
 /**
  * Lengthens the runs of the block's text: four equal bytes are followed by the number of further ones. Fills up to
- * `capacity` bytes (at most OUTPUT_BYTES) and returns how many; a block can come out as 46 million.
+ * `capacity` bytes, at most OUTPUT_BYTES, and returns how many; a block can come out as 46 million.
  */
 export function expand(capacity: u32): u32 {
-  const end = output + capacity;
+  const end = output + min(capacity, OUTPUT_BYTES);
   let at = output;
   let summed = output;
   for (;;) {

@@ -115,7 +115,7 @@ describe('runs', () => {
     const text = Uint8Array.from(shortenRuns(data));
     const output = code.output.value;
     memory.set(text, code.text.value);
-    for (const size of [1, 2, 3, 5, 31, 64, 259, 1000, 100_000]) {
+    for (const size of [1, 2, 3, 5, 31, 64, 259, 1000, 65_536, 100_000]) {
       code.beginRuns(text.length);
       const pieces: Buffer[] = [];
       while (code.isDone() === 0)
