@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { temporaryFolder } from './temporary.js';
@@ -32,6 +32,8 @@ export function compiledInto(folder: string, entry: string, ...others: string[])
       if (!seen.has(path) && existsSync(path)) pending.push(path);
       seen.add(path);
     }
+    for (const [, name = ''] of outputText.matchAll(/new URL\(['"](\.[^'"]+\.wasm)['"]/g))
+      copyFileSync(join(dirname(next), name), join(dirname(target), name));
   }
   return join(folder, entry).replace(/\.ts$/, '.js');
 }
