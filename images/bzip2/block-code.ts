@@ -31,15 +31,10 @@ export interface BlockCode {
   outputChecksum(): number;
 }
 
-interface Constant {
+/** A number that the code exports: it changes, but not from here. */
+export interface Constant {
   readonly value: number;
 }
-
-/** The part of the engine's interface that is used here; the compiler's library has it for browsers only. */
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-};
 
 const compiled = new URL('./block.wasm', import.meta.url);
 let code: object | undefined;

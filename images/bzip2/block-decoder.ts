@@ -38,13 +38,10 @@ export class BlockDecoder {
   /** Zeros that come before it. */
   private zeros = 0;
 
-  /** Most compressed bytes that `open` takes. */
-  readonly windowBytes = this.code.WINDOW_BYTES.value;
-
-  /** Takes some of the bytes of a compressed file, in which the blocks to decode lie. */
+  /** Takes some of the bytes of a compressed file, in which the blocks to decode lie: at most 5 MB. */
   open(bytes: Uint8Array): void {
     const { code, memory } = this;
-    if (bytes.length > this.windowBytes) throw new RangeError('a window that is too long');
+    if (bytes.length > code.WINDOW_BYTES.value) throw new RangeError('a window that is too long');
     const start = code.window.value + code.PADDING_BYTES.value;
     // The code wants them in reverse: see assembly/window.ts.
     memory.fill(0, code.window.value, start);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Constant } from '../../../images/bzip2/block-code.js';
 import { compile } from '../../../scripts/assembly.mjs';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -24,15 +25,6 @@ interface Parts {
   isDone(): number;
   outputChecksum(): number;
 }
-
-interface Constant {
-  readonly value: number;
-}
-
-declare const WebAssembly: {
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { readonly exports: unknown };
-};
 
 /** The decoder's parts, compiled for this test, and their memory. */
 export async function compiledParts(): Promise<{ code: Parts; memory: Uint8Array }> {
